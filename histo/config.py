@@ -1,0 +1,99 @@
+"""Typed settings: frozen, read from YAML, an unknown key is an error."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from histo.errors import ConfigError, HistoError
+from histo.vocabulary import Component, Marker, Stain
+
+__all__ = ["InferenceSettings", "Panel", "PanelEntry", "StrictModel", "read_yaml"]
+
+
+class StrictModel(BaseModel):
+    """Base of all settings: frozen, no unknown keys, loaded from YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def from_yaml(cls, path: Path, *, error: type[HistoError] = ConfigError) -> Self:
+        """Read and validate a YAML file.
+
+        Raises
+        ------
+        ConfigError
+            (or ``error``) in one sentence, naming the file, the key and the fault.
+        """
+        return cls.parse(read_yaml(path, error=error), path.name, error=error)
+
+    @classmethod
+    def parse(cls, values: Any, where: str, *, error: type[HistoError] = ConfigError) -> Self:
+        """Validate a mapping that came from ``where``."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as fault:
+            raise error(f"{where}: {_sentence(fault)}") from fault
+
+
+def read_yaml(path: Path, *, error: type[HistoError] = ConfigError) -> Any:
+    """Read a YAML file; a missing or broken one is a HistoError in one sentence."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise error(f"{path.name} cannot be read ({_reason(fault)}).") from fault
+    except yaml.YAMLError as fault:
+        place = getattr(fault, "problem_mark", None)
+        line = f" at line {place.line + 1}" if place else ""
+        raise error(f"{path.name} is not valid YAML{line}.") from fault
+
+
+def _reason(fault: Exception) -> str:
+    return fault.strerror if isinstance(fault, OSError) and fault.strerror else type(fault).__name__
+
+
+def _sentence(fault: ValidationError) -> str:
+    first = fault.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    message = first["msg"]
+    if first["type"] == "extra_forbidden":
+        message = "is not a known key; check its spelling"
+    elif first["type"] == "missing":
+        message = "is missing"
+    more = f" ({fault.error_count() - 1} more faults)" if fault.error_count() > 1 else ""
+    return f"{key}: {message}{more}."
+
+
+class InferenceSettings(StrictModel):
+    """How a slide is segmented; results do not depend on tile, batch or threads."""
+
+    tile_px: int | None = Field(None, ge=64, le=8192, description="None: the bundle's own tile")
+    batch: int = Field(4, ge=1, le=1024)
+    threads: int | None = Field(None, ge=1, le=256, description="reader threads; None: chosen")
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    apply_icc: bool = False
+
+
+class PanelEntry(StrictModel):
+    """Which bundle answers for a stain (and marker), and what its outputs are called."""
+
+    stain: Stain
+    marker: Marker | None = None
+    bundles: list[str] = Field(min_length=1)
+    rename: dict[str, Component] = Field(
+        default_factory=dict, description="bundle output -> component, e.g. positive: macrophage"
+    )
+
+
+class Panel(StrictModel):
+    """A preset: for each stain and marker the bundles that answer."""
+
+    name: str
+    description: str = ""
+    entries: list[PanelEntry] = Field(min_length=1)
+
+    def entry(self, stain: Stain, marker: Marker | None) -> PanelEntry | None:
+        """Return the entry for that stain and marker, or None where nothing answers."""
+        return next((e for e in self.entries if e.stain == stain and e.marker == marker), None)

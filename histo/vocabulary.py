@@ -1,0 +1,62 @@
+"""The words of the project: stains, markers, components, and what a pixel may be instead."""
+
+from enum import StrEnum
+
+__all__ = ["COLOURS", "RESEARCH_USE", "Component", "Exclusion", "Marker", "Stain"]
+
+RESEARCH_USE = "Research use only. Not for diagnostic procedures."
+
+
+class Stain(StrEnum):
+    """How the section was stained, as identified from its pixels."""
+
+    HE = "H&E"
+    HDAB = "H-DAB"
+    MASSON = "Masson"
+    PSR = "PSR"
+    OTHER = "other"
+
+
+class Marker(StrEnum):
+    """What the brown of an immunostain stands for; told by the user, never seen in pixels."""
+
+    CD68 = "CD68"
+    CD163 = "CD163"
+    CD204 = "CD204"
+    ASMA = "aSMA"
+
+
+class Component(StrEnum):
+    """What a network can find; a pixel may be several at once."""
+
+    TUMOUR = "tumour"
+    COLLAGEN = "collagen"
+    MYOFIBROBLAST = "myofibroblast"
+    MACROPHAGE = "macrophage"
+    MUSCLE = "muscle"
+    NECROSIS = "necrosis"
+
+
+class Exclusion(StrEnum):
+    """Why tissue is left out of every denominator."""
+
+    BLUR = "blur"
+    PEN = "pen"
+    FOLD = "fold"
+    BUBBLE = "bubble"
+
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "tissue": (70, 70, 70),
+    Component.TUMOUR: (200, 30, 60),
+    Component.COLLAGEN: (0, 140, 90),
+    Component.MYOFIBROBLAST: (140, 70, 200),
+    Component.MACROPHAGE: (235, 130, 20),
+    Component.MUSCLE: (150, 110, 60),
+    Component.NECROSIS: (90, 90, 160),
+    Exclusion.BLUR: (250, 210, 60),
+    Exclusion.PEN: (40, 90, 230),
+    Exclusion.FOLD: (120, 20, 120),
+    Exclusion.BUBBLE: (60, 190, 220),
+}
+"""One colour (R, G, B) a class, the same in every picture and annotation file."""
