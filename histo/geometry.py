@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "Spacing", "grid_from_slide", "slide_from_grid"]
+__all__ = ["Box", "Spacing", "grid_from_slide", "nearest_pixels", "slide_from_grid"]
 
 
 @dataclass(frozen=True)
@@ -131,3 +131,34 @@ def slide_from_grid(
 ) -> NDArray[np.float64]:
     """Convert (row, col) points, shape (N, 2), from grid (or canvas) to slide coordinates."""
     return grid_from_slide(points, grid, slide)
+
+
+def nearest_pixels(
+    start: int, stop: int, spacing_um: float, source_spacing_um: float, source_count: int
+) -> NDArray[np.intp]:
+    """Return, along one axis, the pixel of a source frame under each pixel centre of another.
+
+    Both frames share the origin, so a mask at one spacing can be looked up strip by strip at
+    another: ``source[rows[:, None], cols]``. The two frames may end up to a pixel apart (each
+    is rounded up to whole pixels), so indices stop at the last source pixel.
+
+    Parameters
+    ----------
+    start, stop
+        Pixels of the asking frame, half open.
+    spacing_um, source_spacing_um
+        Size of a pixel of either frame along this axis, µm.
+    source_count
+        Pixels of the source frame along this axis.
+
+    Returns
+    -------
+    ndarray of intp, shape (stop - start,)
+
+    Examples
+    --------
+    >>> nearest_pixels(0, 5, 2.0, 4.0, 2).tolist()
+    [0, 0, 1, 1, 1]
+    """
+    centres = (np.arange(start, stop) + 0.5) * (spacing_um / source_spacing_um)
+    return np.minimum(centres.astype(np.intp), source_count - 1)
