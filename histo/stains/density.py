@@ -80,5 +80,5 @@ def rgb_from_density(od: NDArray[np.floating], white_point: ArrayLike) -> NDArra
 def _glass(white_point: ArrayLike) -> NDArray[np.float64]:
     glass = np.asarray(white_point, dtype=np.float64)
     if glass.shape != (3,) or not ((glass >= 1) & (glass <= 255)).all():
-        raise ValueError(f"a white point is (R, G, B) from 1 to 255, found {white_point}")
+        raise ValueError(f"a white point is (R, G, B) from 1 to 255, found {white_point!r}")
     return glass

@@ -57,7 +57,7 @@ STAIN_VECTORS: dict[Dye, StainVector] = {
 
 
 def stain_matrix(*dyes: Dye) -> NDArray[np.float64]:
-    """Unit vectors of the named dyes, one a row: ndarray of float64, shape (S, 3).
+    """Stack the unit vectors of the named dyes, one a row: ndarray of float64, shape (S, 3).
 
     Examples
     --------

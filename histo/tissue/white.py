@@ -54,7 +54,7 @@ def white_point(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
             # A sliver of off-white beside much pure white is the rim of tissue, not the glass.
             if padding > 0.005 * high.size and len(glass) < 0.02 * high.size:
                 break
-            return np.median(glass, axis=0).round().astype(np.uint8)
+            return _as_colour(np.median(glass, axis=0))
     if padding > 0.005 * high.size:
         return np.array([255, 255, 255], np.uint8)
     return _brightest(pixels[usable])
@@ -103,7 +103,8 @@ def _brightest_mode(
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mean of the channels: ndarray of uint8, shape (N,)."""
-    return (pixels.sum(axis=1, dtype=np.uint16) // 3).astype(np.uint8)
+    grey: NDArray[np.uint8] = (pixels.sum(axis=1, dtype=np.uint16) // 3).astype(np.uint8)
+    return grey
 
 
 def _brightest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -111,5 +112,10 @@ def _brightest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if len(pixels):
         colour = np.percentile(pixels, 99.5, axis=0)
         if colour.min() >= 200 and np.ptp(colour) <= 0.1 * colour.max():
-            return colour.round().astype(np.uint8)
+            return _as_colour(colour)
     return np.array(DEFAULT_GLASS, np.uint8)
+
+
+def _as_colour(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    colour: NDArray[np.uint8] = np.rint(values).astype(np.uint8)
+    return colour
