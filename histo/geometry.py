@@ -123,7 +123,8 @@ def grid_from_slide(
 ) -> NDArray[np.float64]:
     """Convert (row, col) points, shape (N, 2), from slide to grid coordinates."""
     ratio = np.array([slide.row / grid.row, slide.col / grid.col])
-    return np.asarray(points, dtype=np.float64) * ratio
+    converted: NDArray[np.float64] = np.asarray(points, dtype=np.float64) * ratio
+    return converted
 
 
 def slide_from_grid(
@@ -161,4 +162,5 @@ def nearest_pixels(
     [0, 0, 1, 1, 1]
     """
     centres = (np.arange(start, stop) + 0.5) * (spacing_um / source_spacing_um)
-    return np.minimum(centres.astype(np.intp), source_count - 1)
+    nearest: NDArray[np.intp] = np.minimum(centres.astype(np.intp), source_count - 1)
+    return nearest
