@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from histo.geometry import Box
 
 __all__ = ["composite", "estimate_glass", "fill_outside"]
 
 _WHOLE_PX = 1 << 22
+_ENOUGH_PX, _MEAN_PX = 1 << 18, 4
 _PATCHES, _PATCH_PX = 10, 128
 _WHITE = np.full(3, 255, np.uint8)
 
@@ -46,7 +48,7 @@ def estimate_glass(
                 for row in rows
             ]
         )
-    return _white_of(view)
+    return _white_of(view, 1 if height * width <= _ENOUGH_PX else _MEAN_PX)
 
 
 def _patch_starts(extent: int) -> list[int]:
@@ -55,18 +57,18 @@ def _patch_starts(extent: int) -> list[int]:
     return [int(start) for start in np.linspace(0, extent - _PATCH_PX, _PATCHES)]
 
 
-def _white_of(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _white_of(view: NDArray[np.uint8], mean_px: int) -> NDArray[np.uint8]:
+    from histo.tissue import white_point  # brings scipy.ndimage; opening a slide need not
+
     if view.shape[2] == 4:
-        scanned = view[..., 3] == 255
-        view = view[..., :3] if scanned.all() else view[scanned][None, :, :3]
-    if view.size == 0:
-        return _WHITE.copy()
-    return _white_point(np.ascontiguousarray(view))
-
-
-def _white_point(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    bright = view.reshape(-1, 3)
-    return np.percentile(bright, 98, axis=0).astype(np.uint8)
+        scanned = view[..., 3:] == 255
+        if not scanned.any():
+            return _WHITE.copy()
+        # Black is never taken for glass.
+        view = np.where(scanned, view[..., :3], np.uint8(0))
+    colours = Image.fromarray(np.ascontiguousarray(view))
+    # Averaging rids glass of the noise that would hide how flat it is.
+    return white_point(np.asarray(colours.reduce(mean_px)))
 
 
 def composite(pixels: NDArray[np.uint8], glass: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -109,6 +109,7 @@ class Slide(Protocol):
 
     def close(self) -> None:
         """Release the file; reading afterwards is an error."""
+        return
 
     @property
     def spacing(self) -> Spacing:
