@@ -1,6 +1,6 @@
 """One block of the drawing: 256 x 256 px at a fixed place."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,8 +23,9 @@ __all__ = ["BLOCK_PX", "Block"]
 BLOCK_PX = 256
 REACH_UM = 11.0
 """Longest half axis of a nucleus: so far may one reach in from a neighbouring block."""
-RIM_UM = 6.0
-"""The tissue's edge is frayed by less than this."""
+FRAY_UM = 2.0
+RIM_UM = 12.0
+"""More than the fray ever moves the tissue's edge: 6 standard deviations of it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ class Block:
     def scene(self) -> Scene:
         """The block without colour; not defined where :attr:`empty`."""
         pixels, geometry = self._pixels, self.geometry
+        strand = geometry.fine.sample_nearest(
+            pixels.fields.across_um, pixels.fields.along_um, (5.0, 60.0)
+        )
         fibre = geometry.fine.sample_nearest(
             pixels.fields.across_um, pixels.fields.along_um, (2.2, 28.0)
         )
@@ -94,6 +98,7 @@ class Block:
             collagen_cover=_soft(pixels.collagen_margin, 4.0),
             bundle=pixels.bundle,
             fibre=fibre,
+            strand=strand,
             grain=self._grain(),
             thickness=pixels.fields.thickness,
             tumour_nuclei=self._painted(self.tumour_nuclei),
@@ -142,6 +147,8 @@ class Block:
         fine = Fields(
             **{f.name: self._to_pixels(getattr(self.coarse, f.name)) for f in fields(Fields)}
         )
+        if self.coarse.tissue_um.min() < RIM_UM:
+            fine = replace(fine, tissue_um=fine.tissue_um + self._fray_um())
         bundle = self.geometry.bundle(fine)
         return _PixelFields(fine, bundle, self.geometry.collagen_margin(fine, bundle))
 
@@ -154,11 +161,17 @@ class Block:
         cols = rows[:, :-1, None] + (rows[:, 1:] - rows[:, :-1])[:, :, None] * part
         return cols.reshape(BLOCK_PX, BLOCK_PX)
 
-    def _grain(self) -> Float32:
+    def _pixel_centres_um(self) -> tuple[Float32, Float32]:
+        """Rows (BLOCK_PX, 1) and columns (1, BLOCK_PX)."""
         pixels = (np.arange(BLOCK_PX) + 0.5) * self.um_per_px
         rows = (self.top_left_um[0] + pixels).astype(np.float32)[:, None]
-        cols = (self.top_left_um[1] + pixels).astype(np.float32)[None, :]
-        return self.geometry.fine.sample_nearest(rows, cols, (2.0, 2.0))
+        return rows, (self.top_left_um[1] + pixels).astype(np.float32)[None, :]
+
+    def _fray_um(self) -> Float32:
+        return self.geometry.slow.sample(*self._pixel_centres_um(), (7, 7)) * np.float32(FRAY_UM)
+
+    def _grain(self) -> Float32:
+        return self.geometry.fine.sample_nearest(*self._pixel_centres_um(), (2.0, 2.0))
 
     def _nuclei(self, kind: Population, *, needed: bool) -> Nuclei:
         side_um = BLOCK_PX * self.um_per_px + 2 * REACH_UM if needed and not self.empty else 0.0

@@ -15,7 +15,7 @@ from histo.slides.phantom.noise import Float32
 __all__ = ["Masks", "Palette", "Scene", "he_densities"]
 
 HAEMATOXYLIN = (0.65, 0.70, 0.29)
-EOSIN = (0.2159, 0.8012, 0.5581)
+EOSIN = (0.16, 0.82, 0.55)
 STEPS_PER_OD = 512
 MAX_OD = 3.0
 FRACTION_BITS = 4
@@ -42,8 +42,8 @@ class Scene:
         The masks with edges softened over about 1 µm, 0 to 1.
     bundle
         Field that differs from bundle to bundle, about -3 to 3.
-    fibre
-        Fine texture along the fibres, mean 0, variance about 1.
+    fibre, strand
+        Textures along the fibres, fine and a little coarser; mean 0, variance about 1.
     grain
         Fine texture without direction, mean 0, variance about 1.
     thickness
@@ -58,6 +58,7 @@ class Scene:
     collagen_cover: Float32
     bundle: Float32
     fibre: Float32
+    strand: Float32
     grain: Float32
     thickness: Float32
     tumour_nuclei: Float32
@@ -67,9 +68,10 @@ class Scene:
 def he_densities(scene: Scene) -> tuple[Float32, Float32]:
     """Return the densities of haematoxylin and eosin, each float32 of shape (H, W)."""
     fibre = scene.fibre
-    eosin_bundle = np.clip(scene.bundle, -1.5, 1.5) * np.float32(0.045)
-    eosin_bundle += fibre * np.float32(0.055)
-    eosin_bundle += np.float32(0.42)
+    eosin_bundle = np.clip(scene.bundle, np.float32(-1.5), np.float32(1.5)) * np.float32(0.04)
+    eosin_bundle += fibre * np.float32(0.06) + scene.grain * np.float32(0.02)
+    eosin_bundle += np.clip(scene.strand, np.float32(-2), np.float32(1)) * np.float32(0.06)
+    eosin_bundle += np.float32(0.41)
     ground = np.float32(0.115) + np.float32(0.035) * fibre
     eosin = ground + scene.collagen_cover * (eosin_bundle - ground)
     haematoxylin = np.float32(0.035) + np.float32(0.012) * scene.grain

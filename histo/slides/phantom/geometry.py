@@ -11,9 +11,9 @@ from histo.slides.phantom.spec import PhantomSpec
 __all__ = ["Fields", "Geometry"]
 
 RADII = 4096
-NEST_CELL_UM = 75.0
-LOBES = 0.4
-CRIMP_UM = 4.0
+NEST_CELL_UM = 60.0
+LOBES = 0.5
+CRIMP_UM = 4.5
 RETRACTION_UM = 4.0
 """Gap between a nest and the first collagen: the cleft that fixation leaves round epithelium."""
 
@@ -32,6 +32,8 @@ class Fields:
         Fibre coordinates: fibres run along lines of constant ``across_um``.
     thickness
         Local section thickness and staining strength, about 1.
+    cleft
+        Local width of the clefts between bundles, about 1: loose stroma above, dense below.
     """
 
     tissue_um: Float32
@@ -39,6 +41,7 @@ class Fields:
     along_um: Float32
     across_um: Float32
     thickness: Float32
+    cleft: Float32
 
 
 class Geometry:
@@ -72,13 +75,15 @@ class Geometry:
         across = rows_um * np.float32(right) - cols_um * np.float32(down)
         rim = self.slow.sample(rows_um, cols_um, (45, 45)) * np.float32(6)
         tissue_um = self._inside_um(rows_um, cols_um, self.tissue_radii) + rim
-        tumour_um = self._nest_um(along, across)
-        tumour_um = np.minimum(tumour_um, self._inside_um(rows_um, cols_um, self.bed_radii))
-        tumour_um = np.minimum(tumour_um, tissue_um - np.float32(30))
+        bed_um = self._inside_um(rows_um, cols_um, self.bed_radii)
+        bed_um = np.minimum(bed_um, tissue_um - np.float32(30))
+        tumour_um = _smooth_minimum(self._nest_um(along, across), bed_um, blend=30.0)
         thickness = self.slow.sample(rows_um, cols_um, (350, 350), (20, 0)) * np.float32(0.06)
         thickness += 1
+        cleft = self.slow.sample(across, along, (110, 200), (0, 50)) * np.float32(0.4)
+        cleft = np.maximum(cleft + 1, np.float32(0.1))
         across = across + self._fibre_shift_um(along, across, tumour_um)
-        return Fields(tissue_um, tumour_um, along, across, thickness)
+        return Fields(tissue_um, tumour_um, along, across, thickness, cleft)
 
     def bundle(self, fields: Fields) -> Float32:
         """Return the bundle field: signed, near 0 in the clefts between bundles.
@@ -86,13 +91,13 @@ class Geometry:
         Lines of zero crossing of noise stretched along the fibres form a connected net; what lies
         between them looks like collagen bundles.
         """
-        cell_um = (0.72 * self.spec.bundle_um, 120.0)
+        cell_um = (0.72 * self.spec.bundle_um, 9.0 * self.spec.bundle_um)
         return self.bundles.sample(fields.across_um, fields.along_um, cell_um)
 
     def collagen_margin(self, fields: Fields, bundle: Float32) -> Float32:
         """Return the margin by which a point is collagen: positive in bundles, about 1 per 8 µm."""
         margin = np.abs(bundle)
-        margin -= np.float32(self.gap_level)
+        margin -= np.float32(self.gap_level) * fields.cleft
         retraction = (fields.tumour_um + np.float32(RETRACTION_UM)) * np.float32(-0.125)
         return np.asarray(np.minimum(margin, retraction))
 
@@ -131,6 +136,14 @@ class Geometry:
         shift += self.slow.sample(across, along, (70, 28), (40, 0)) * np.float32(CRIMP_UM)
         shift += np.clip(tumour_um, np.float32(-120), np.float32(0)) * np.float32(0.3)
         return shift
+
+
+def _smooth_minimum(one: Float32, other: Float32, blend: float) -> Float32:
+    """At most the minimum, without its crease (quadratic blend, by I. Quilez)."""
+    share = (other - one) * np.float32(0.5 / blend) + np.float32(0.5)
+    share = np.clip(share, np.float32(0), np.float32(1))
+    blended = other + (one - other) * share - np.float32(blend) * share * (1 - share)
+    return np.asarray(blended, dtype=np.float32)
 
 
 def _closed_curve(generator: np.random.Generator, mean: float, roughness: float) -> Float32:

@@ -99,7 +99,7 @@ def _write_level(
         shape=(*shape, 3),
         dtype=np.uint8,
         tile=(TILE_PX, TILE_PX),
-        photometric="ycbcr",
+        photometric="rgb",
         subsampling=(1, 1),
         compression="jpeg",
         compressionargs={"level": JPEG_QUALITY},
@@ -123,11 +123,12 @@ def _tiles(strips: Iterable[RGB]) -> Iterator[RGB]:
 
 
 def _reported(strips: Iterable[RGB], rows: int, progress: Progress) -> Iterator[RGB]:
+    """Report a strip before passing it on: the writer never comes back after the last one."""
     done = 0
     for strip in strips:
-        yield strip
         done += len(strip)
         progress(done, rows)
+        yield strip
 
 
 def _kept(strips: Iterable[RGB], reduced: IO[bytes]) -> Iterator[RGB]:

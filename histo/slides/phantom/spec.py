@@ -44,11 +44,11 @@ class PhantomSpec:
     height_mm: float = 3.0
     um_per_px: float = 0.5
     fibre_angle_deg: float = 30.0
-    fibre_wander: float = 0.22
+    fibre_wander: float = 0.25
     bed_radius: float = 0.72
     nest_fraction: float = 0.5
-    collagen_fraction: float = 0.70
-    bundle_um: float = 13.0
+    collagen_fraction: float = 0.73
+    bundle_um: float = 8.0
     glass: tuple[int, int, int] = (243, 241, 246)
     noise_sd: float = 1.0
 
