@@ -1,0 +1,175 @@
+"""Batches of tiles, read ahead of the network by a few threads."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histo.errors import SlideError
+from histo.geometry import Box, Spacing
+from histo.inference.plan import Tile, TilePlan
+from histo.inference.workers import Workers, in_order
+
+__all__ = ["Batch", "FlowSettings", "Readable", "read_batches"]
+
+_TILES_A_READ = 4
+"""Neighbours in a lattice row read as one box: what they share is decoded once."""
+
+_LAST_CALL_S = 1.0
+"""How long to wait for the other reads when one of them hangs."""
+
+
+class Readable(Protocol):
+    """The part of a slide that inference needs."""
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        ...
+
+    def read(self, box: Box, um_per_px: Spacing, /) -> NDArray[np.uint8]:
+        """Return the pixels of a box, shape (height, width, 3); glass outside. Thread-safe."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """How the work is spread; no result depends on it.
+
+    Attributes
+    ----------
+    batch
+        Most tiles a call of the network; the last batch may be smaller.
+    threads
+        Reader threads.
+    lanes
+        Threads that call the network at the same time: more than one only for a predictor that
+        may be called so (CUDA streams, several inference requests).
+    timeout_s
+        A read that takes longer hangs, and the slide is given up.
+    """
+
+    batch: int = 4
+    threads: int = 2
+    lanes: int = 1
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.threads, self.lanes) < 1 or self.timeout_s <= 0:
+            raise ValueError(f"batch, threads, lanes and timeout are positive, found {self}")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tiles and their pixels.
+
+    Attributes
+    ----------
+    tiles
+        N places on the lattice, in the plan's order.
+    pixels
+        ndarray of uint8, shape (N, tile_px, tile_px, 3).
+    """
+
+    tiles: tuple[Tile, ...]
+    pixels: NDArray[np.uint8]
+
+
+def read_batches(
+    slide: Readable, plan: TilePlan, settings: FlowSettings
+) -> Generator[Batch, None, None]:
+    """Read a plan's tiles in threads and yield them in batches, in order.
+
+    Two batches are under way, or more where that is needed to keep every thread busy; so memory
+    does not grow with the slide. Closing the generator, or an error, ends the threads.
+
+    Raises
+    ------
+    SlideError
+        If a read hangs.
+    """
+    readers = Workers(settings.threads, "read")
+    patience_s = settings.timeout_s
+    try:
+        ahead = max(1, -(-2 * settings.threads // settings.batch))
+        start = partial(_start_batch, slide, plan, readers, settings.timeout_s)
+        yield from in_order(start, _chunks(plan, settings.batch), ahead)
+    except _HungReadError as fault:
+        patience_s = _LAST_CALL_S
+        raise SlideError(str(fault), slide=slide.name) from None
+    finally:
+        readers.stop(patience_s)
+
+
+class _HungReadError(Exception):
+    """A read did not come back."""
+
+
+def _start_batch(
+    slide: Readable,
+    plan: TilePlan,
+    readers: Workers,
+    timeout_s: float,
+    tiles: tuple[Tile, ...],
+) -> Callable[[], Batch]:
+    """Begin to read a batch; each read fills its own part of the same array."""
+    pixels = np.empty((len(tiles), plan.tile_px, plan.tile_px, 3), dtype=np.uint8)
+    reads = [
+        readers.submit(partial(_read_run, slide, plan, tiles[run], pixels[run]))
+        for run in _runs(tiles)
+    ]
+
+    def finish() -> Batch:
+        for read in reads:
+            _wait(read, slide.name, timeout_s)
+        return Batch(tiles, pixels)
+
+    return finish
+
+
+def _wait(read: Future[None], name: str, timeout_s: float) -> None:
+    try:
+        read.result(timeout_s)
+    except TimeoutError:
+        if read.done():
+            raise  # the read's own: a network share may raise it
+        raise _HungReadError(
+            f"{name}: a read took longer than {timeout_s:g} s. Expected a drive that answers: "
+            "copy the slide to a local disk and try again."
+        ) from None
+
+
+def _read_run(
+    slide: Readable, plan: TilePlan, tiles: tuple[Tile, ...], pixels: NDArray[np.uint8]
+) -> None:
+    """Read adjoining tiles as one box and lay them out one by one."""
+    first, last = plan.tile_box(tiles[0]), plan.tile_box(tiles[-1])
+    box = Box(first.row, first.col, first.height, last.right - first.col)
+    strip = slide.read(box, plan.spacing)
+    for index, target in enumerate(pixels):
+        start = index * plan.step_px
+        target[:] = strip[:, start : start + plan.tile_px]
+
+
+def _chunks(plan: TilePlan, count: int) -> Iterator[tuple[Tile, ...]]:
+    tiles = iter(plan)
+    while chunk := tuple(islice(tiles, count)):
+        yield chunk
+
+
+def _runs(tiles: Iterable[Tile]) -> Iterator[slice]:
+    """Cut tiles into runs of adjoining ones, as slices."""
+    start, previous = 0, None
+    for index, tile in enumerate(tiles):
+        adjoins = previous is not None and tile == Tile(previous.row, previous.col + 1)
+        if index - start >= _TILES_A_READ or (index > start and not adjoins):
+            yield slice(start, index)
+            start = index
+        previous = tile
+    if previous is not None:
+        yield slice(start, index + 1)
