@@ -108,12 +108,12 @@ class Block:
     @cached_property
     def tumour_nuclei(self) -> Nuclei:
         """Tumour nuclei in or near the block."""
-        return self._nuclei(TUMOUR, needed=bool(self.coarse.tumour_um.max() > 0))
+        return self._nuclei(TUMOUR, needed=bool(self.coarse.tumour_um.max() > -REACH_UM))
 
     @cached_property
     def fibroblast_nuclei(self) -> Nuclei:
         """Fibroblast nuclei in or near the block."""
-        return self._nuclei(FIBROBLAST, needed=bool(self.coarse.tumour_um.min() < 0))
+        return self._nuclei(FIBROBLAST, needed=bool(self.coarse.tumour_um.min() < REACH_UM))
 
     def own(self, nuclei: Nuclei) -> Float32:
         """Return the centres (row, col) in µm that lie in this block, shape (N, 2).
