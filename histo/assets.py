@@ -10,7 +10,7 @@ __all__ = ["bundle_names", "bundle_path", "config_path", "shipped"]
 
 @cache
 def shipped(kind: str) -> Path:
-    """Return the shipped folder ``configs`` or ``models``.
+    """Return the shipped folder ``configs``, ``models`` or ``data_manifests``.
 
     A wheel carries them beside the package; in a checkout they stand at the top level.
     """

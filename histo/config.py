@@ -71,7 +71,7 @@ class InferenceSettings(StrictModel):
     tile_px: int | None = Field(None, ge=64, le=8192, description="None: the bundle's own tile")
     batch: int = Field(4, ge=1, le=1024)
     threads: int | None = Field(None, ge=1, le=256, description="reader threads; None: chosen")
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps", "torch-cpu"] = "auto"
     precision: Literal["auto", "f32", "bf16"] = "auto"
     apply_icc: bool = False
 

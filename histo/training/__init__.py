@@ -1,0 +1,1 @@
+"""From a manifest to a bundle. The only room that imports lightning and albumentations."""

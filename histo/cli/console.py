@@ -1,0 +1,101 @@
+"""What every command shares: one sentence for a fault, a progress bar for a person."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from histo.errors import HistoError
+
+__all__ = ["DEBUG", "JSON", "faults", "print_json", "progress_bar", "sentence"]
+
+DEBUG = typer.Option(False, "--debug", help="Show tracebacks and details.")
+JSON = typer.Option(False, "--json", help="Print JSON only, for programs.")
+
+
+def sentence(fault: BaseException) -> str:
+    """Say in one sentence what went wrong."""
+    if isinstance(fault, HistoError):
+        return str(fault)
+    if isinstance(fault, MemoryError):
+        return "the machine has no memory left; close other programs or use a smaller --tile."
+    return (
+        f"unexpected {type(fault).__name__}: {fault} "
+        "(please report it, with what --debug prints)."
+    )
+
+
+@contextmanager
+def faults(*, debug: bool) -> Iterator[None]:
+    """Turn a fault into one sentence and exit code 1; Ctrl-C into exit code 130."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, stream=sys.stderr)
+    if debug:
+        logging.getLogger("PIL").setLevel(logging.INFO)
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; nothing half-written was left.", err=True)
+        raise typer.Exit(130) from None
+    except Exception as fault:
+        if debug:
+            raise
+        typer.echo(f"Error: {sentence(fault)}", err=True)
+        raise typer.Exit(1) from None
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output; NaN becomes null."""
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@contextmanager
+def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show stage, tiles, rate and time left on a terminal; nothing anywhere else."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stage, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, rate="")
+
+        def tell(stage: str, done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.1f} tiles/s" if speed and stage != "tissue" else ""
+            bar.update(
+                task, description=f"{title}: {stage}", completed=done, total=total, rate=rate
+            )
+
+        yield tell

@@ -1,0 +1,84 @@
+"""The card of a bundle: what it is, what it was taught, how well it does, when not to use it."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from histo.config import StrictModel
+from histo.vocabulary import Component, Marker, Stain
+
+__all__ = ["Card", "DataSource", "Metric", "NetworkSpec"]
+
+
+class NetworkSpec(StrictModel):
+    """An architecture by name, so that a card alone rebuilds it.
+
+    Pixels enter as ``(rgb - mean) / std`` with rgb in 0..255.
+    """
+
+    library: str = "segmentation_models_pytorch"
+    name: str = "Unet"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    std: tuple[float, float, float] = (127.5, 127.5, 127.5)
+
+    @property
+    def stride_px(self) -> int:
+        """Input sizes, and shifts under which the output shifts along, are multiples of this."""
+        return int(2 ** int(self.arguments.get("encoder_depth", 5)))
+
+
+class DataSource(StrictModel):
+    """A data set the bundle learnt from, and the licence it hands on."""
+
+    name: str
+    source: str
+    licence: str
+    samples: int
+
+
+class Metric(StrictModel):
+    """One measured figure: where it was measured, what a simple rule reaches there."""
+
+    name: str
+    component: Component | str
+    split: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    baseline: float | None = None
+
+
+class Card(StrictModel):
+    """Everything a user or a program must know of a bundle before running it."""
+
+    format_version: int = 1
+    name: str
+    version: str
+    summary: str
+    licence: str
+    research_use_only: bool = True
+    stains: list[Stain] = Field(min_length=1)
+    markers: list[Marker] = Field(default_factory=list)
+    components: list[Component] = Field(min_length=1)
+    um_per_px: float = Field(gt=0.05, lt=20)
+    canvas_um_per_px: float = Field(2.0, gt=0.05, lt=50)
+    tile_px: int = Field(512, ge=64)
+    context_px: int = Field(ge=0, description="px at a tile's border that are not trusted")
+    blend_px: int = Field(16, ge=0)
+    thresholds: dict[Component, float]
+    network: NetworkSpec
+    data: list[DataSource] = Field(min_length=1)
+    metrics: list[Metric] = Field(default_factory=list)
+    intended_use: str
+    failure_modes: list[str] = Field(min_length=1)
+    training: dict[str, Any] = Field(default_factory=dict, description="the resolved configuration")
+    sha256: dict[str, str] = Field(default_factory=dict, description="file name -> digest")
+
+    @model_validator(mode="after")
+    def _thresholds_fit(self) -> "Card":
+        if set(self.thresholds) != set(self.components):
+            raise ValueError("thresholds must name exactly the components")
+        if not all(0 < value < 1 for value in self.thresholds.values()):
+            raise ValueError("thresholds must lie between 0 and 1")
+        return self

@@ -1,0 +1,107 @@
+"""Run a bundle's exported graph on the CPU with OpenVINO; imports no torch."""
+
+import os
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from histo.errors import BackendError
+from histo.nn.bundle import GRAPH, Bundle
+
+__all__ = ["OpenVinoPredictor", "cpu_has_bf16"]
+
+
+def cpu_has_bf16() -> bool:
+    """Whether OpenVINO computes in bf16 on this CPU."""
+    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
+
+
+class OpenVinoPredictor:
+    """Probabilities from OpenVINO, one tile a request, several requests in flight.
+
+    Parameters
+    ----------
+    bundle
+        Its ``graph.onnx`` is read after its digest was checked.
+    reduction
+        k: the graph ends with a mean over k x k pixels.
+    precision
+        "f32", "bf16", or "auto": bf16 where the CPU has it.
+    threads
+        CPU threads; None leaves it to OpenVINO.
+
+    Raises
+    ------
+    BackendError
+        If OpenVINO cannot read the graph or lacks bf16 on this CPU.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        reduction: int = 1,
+        precision: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        card = bundle.card
+        self.outputs = tuple(str(component) for component in card.components)
+        self.reduction = reduction
+        self.stride = card.network.stride_px
+        self._core = ov.Core()
+        bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "bf16" and not bf16:
+            raise BackendError("this CPU has no bf16; use --precision f32 (or auto).")
+        self.precision = "bf16" if bf16 and precision != "f32" else "f32"
+        self.name = f"openvino cpu {self.precision}"
+        self._threads = threads or os.cpu_count() or 1
+        try:
+            self._model = self._core.read_model(str(bundle.file(GRAPH)))
+        except RuntimeError as fault:
+            raise BackendError(f"OpenVINO cannot read the graph of {card.name}.") from fault
+        if reduction > 1:
+            self._model = _reduced(self._model, reduction)
+        self._queue: Any = None
+        self._tile_shape: tuple[int, ...] = ()
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for tiles of that size; done on the first call if not before."""
+        self._model.reshape([1, height, width, 3])
+        compiled = self._core.compile_model(
+            self._model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": self.precision,
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "INFERENCE_NUM_THREADS": str(self._threads),
+            },
+        )
+        self._queue = ov.AsyncInferQueue(compiled)
+        self._tile_shape = (height, width)
+
+    def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
+        if tiles.shape[1:3] != self._tile_shape:
+            self.prepare(*tiles.shape[1:3])
+        count, height, width = tiles.shape[:3]
+        k = self.reduction
+        result = np.empty((count, len(self.outputs), height // k, width // k), np.float32)
+
+        def keep(request: Any, index: int) -> None:
+            result[index] = request.get_output_tensor(0).data[0]
+
+        self._queue.set_callback(keep)
+        for index in range(count):
+            self._queue.start_async({0: tiles[index : index + 1]}, index)
+        self._queue.wait_all()
+        return result
+
+
+def _reduced(model: Any, k: int) -> Any:
+    """Append a mean over k x k pixels to the graph."""
+    pooled = ops.avg_pool(model.output(0), [k, k], [0, 0], [0, 0], [k, k], exclude_pad=True)
+    return ov.Model([pooled], model.get_parameters(), model.get_friendly_name())

@@ -1,0 +1,93 @@
+"""What a training run is made of; one YAML file, no unknown keys."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from histo.config import StrictModel
+from histo.nn.card import DataSource, NetworkSpec
+from histo.vocabulary import Component, Stain
+
+__all__ = [
+    "AugmentationConfig",
+    "CardText",
+    "LabelConfig",
+    "OptimConfig",
+    "TrainingConfig",
+]
+
+
+class LabelConfig(StrictModel):
+    """How a second-harmonic-generation image becomes a label of fibrillar collagen."""
+
+    smooth_px: float = Field(1.0, ge=0, description="Gaussian sigma before anything else")
+    gamma: float = Field(
+        0.5,
+        gt=0,
+        le=2,
+        description="SHG intensity grows with the square of fibril density; 0.5 undoes it",
+    )
+    reach_px: int = Field(2, ge=0, le=16, description="registration error the loss forgives")
+    background_weight: float = Field(0.2, ge=0, le=1, description="weight of glass around a core")
+
+
+class AugmentationConfig(StrictModel):
+    """Ranges of the random changes a crop goes through."""
+
+    scale: tuple[float, float] = (0.75, 1.35)
+    stain_gain: float = Field(0.35, ge=0, le=1, description="spread of stain amounts")
+    stain_vector: float = Field(0.06, ge=0, le=1, description="spread of stain vectors")
+    white_shift: float = Field(0.12, ge=0, le=1, description="spread of the white point")
+    blur_px: float = Field(1.2, ge=0)
+    noise: float = Field(0.03, ge=0, le=1)
+    jpeg_quality: tuple[int, int] = (40, 95)
+    elastic_px: float = Field(0.0, ge=0)
+
+
+class OptimConfig(StrictModel):
+    """Optimiser, schedule and length."""
+
+    steps: int = Field(1500, ge=1)
+    batch: int = Field(16, ge=1)
+    crop_px: int = Field(256, ge=64)
+    lr: float = Field(2e-3, gt=0)
+    encoder_lr_share: float = Field(0.25, gt=0, le=1)
+    weight_decay: float = Field(1e-2, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    dice_weight: float = Field(0.3, ge=0)
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    workers: int = Field(2, ge=0)
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+
+
+class CardText(StrictModel):
+    """What the bundle's card says that no measurement can."""
+
+    version: str
+    summary: str
+    licence: str
+    stains: list[Stain]
+    um_per_px: float
+    canvas_um_per_px: float = 2.0
+    tile_px: int = 512
+    context_px: int
+    blend_px: int = 16
+    data: list[DataSource]
+    intended_use: str
+    failure_modes: list[str]
+
+
+class TrainingConfig(StrictModel):
+    """One experiment."""
+
+    name: str
+    seed: int = 0
+    component: Component
+    manifest: str
+    folds: int = Field(5, ge=2)
+    imagenet_weights: str | None = Field(None, description="file, relative to the data folder")
+    network: NetworkSpec
+    label: LabelConfig = LabelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optim: OptimConfig = OptimConfig()
+    card: CardText
