@@ -22,7 +22,8 @@ class ArraySlide(Slide):
     array : ndarray of uint8, shape (H, W, 3)
         Level 0; a memory-mapped array serves as well.
     spacing
-        Size of its pixels; a number means square ones in µm, None that it is not known.
+        Size of its pixels; a number means square ones in µm, None that it is not known;
+        an error is raised where the spacing is asked for.
     name
         Stands for the file name.
     levels
@@ -45,7 +46,7 @@ class ArraySlide(Slide):
     def __init__(
         self,
         array: NDArray[np.uint8],
-        spacing: Spacing | float | None,
+        spacing: Spacing | SpacingError | float | None,
         *,
         name: str = "array",
         levels: Sequence[NDArray[np.uint8]] = (),
@@ -71,11 +72,15 @@ class ArraySlide(Slide):
         )
 
 
-def _spacing_of(spacing: Spacing | float | None, name: str) -> Spacing | SpacingError:
+def _spacing_of(
+    spacing: Spacing | SpacingError | float | None, name: str
+) -> Spacing | SpacingError:
     # An array's spacing is the caller's word: any positive number, so that tests may be tiny.
     if spacing is None:
         return resolve_spacing(name, None)[0]
-    return spacing if isinstance(spacing, Spacing) else Spacing(spacing, spacing, "user")
+    if isinstance(spacing, Spacing | SpacingError):
+        return spacing
+    return Spacing(spacing, spacing, "user")
 
 
 def _check(pixels: NDArray[np.uint8]) -> None:

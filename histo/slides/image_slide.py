@@ -69,7 +69,7 @@ def open_image(
         icc_applied=bool(profile) and apply_icc,
         spacing_source=resolved.source if isinstance(resolved, Spacing) else "missing",
     )
-    return ArraySlide(pixels, spacing, name=path.stem, info=info)
+    return ArraySlide(pixels, resolved, name=path.stem, info=info)
 
 
 def _open(path: Path) -> Image.Image:
@@ -77,7 +77,7 @@ def _open(path: Path) -> Image.Image:
     with _pillow_limit, warnings.catch_warnings():
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(path, formats=("PNG", "JPEG", "BMP", "MPO"))
+            image = Image.open(path, formats=("PNG", "JPEG", "BMP"))
         except UnidentifiedImageError as fault:
             raise SlideOpenError(f"{path.name} is no PNG, JPEG or BMP.", slide=path.name) from fault
         finally:

@@ -16,7 +16,7 @@ __all__ = ["Axis", "plan_axis", "resample"]
 _EXACT_FLOAT_PX = 128
 # Small products keep BLAS on one thread: readers already run in several.
 _SINGLE_THREAD_FLOPS = 1 << 18
-_ROW_BLOCK, _COL_BLOCK = 8, 32
+_ROW_BLOCK, _COL_BLOCK = 8, 16
 
 
 @dataclass(frozen=True)
@@ -129,18 +129,20 @@ def _box_mean_of_integers(pixels: NDArray[np.uint8], high: int, wide: int) -> ND
 
 def _bands(axis: Axis, block: int) -> list[tuple[slice, slice, NDArray[np.float32]]]:
     """Return (output range, source range, weights) of blocks of output pixels."""
-    index = np.arange(axis.start, axis.start + axis.count)
-    low, high = _lower(index, axis.scale), _upper(index, axis.scale)
+    begins = np.arange(0, axis.count, block)
+    index = axis.start + begins[:, None] + np.arange(block)
+    low, high = _lower(index, axis.scale)[..., None], _upper(index, axis.scale)[..., None]
+    first = np.floor(low[:, 0]).astype(np.int64)
+    span = int((np.ceil(high[:, -1]) - first).max())
+    source = (first + np.arange(span))[:, None, :]
+    overlap = np.clip(np.minimum(high, source + 1) - np.maximum(low, source), 0, None)
+    weights = (overlap / overlap.sum(axis=2, keepdims=True)).astype(np.float32)
     bands = []
-    for begin in range(0, axis.count, block):
+    starts = (first[:, 0] - axis.first).tolist()
+    for band, begin, start in zip(weights, begins.tolist(), starts, strict=True):
         out = slice(begin, min(begin + block, axis.count))
-        first = int(np.floor(low[out.start]))
-        last = int(np.ceil(high[out.stop - 1]))
-        source = np.arange(first, last)
-        overlap = np.minimum(high[out, None], source + 1) - np.maximum(low[out, None], source)
-        overlap = np.clip(overlap, 0, None)
-        weights = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
-        bands.append((out, slice(first - axis.first, last - axis.first), weights))
+        part = slice(start, min(start + span, axis.length))
+        bands.append((out, part, band[: out.stop - begin, : part.stop - start]))
     return bands
 
 

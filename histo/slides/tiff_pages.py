@@ -139,12 +139,14 @@ def layout(page: TiffPage, name: str) -> PageLayout:
     IndirectError
         If there is no codec for its compression.
     SlideOpenError
-        If its table of segments is broken.
+        If its size or its table of segments is broken.
     """
     _require_codec(page, name)
     _require_colour(page, name)
     planes = page.samplesperpixel if page.planarconfig == 2 else 1
     segment = _segment_shape(page)
+    if min(page.imagelength, page.imagewidth, *segment) < 1:
+        raise IndirectError(f"{name} is damaged: a page of it has no pixels.", slide=name)
     if segment[0] * segment[1] * page.samplesperpixel > _LARGEST_SEGMENT_BYTES:
         raise UnsupportedSlideError(
             f"{name} is stored in one piece too large to read; save it as a tiled TIFF.", slide=name

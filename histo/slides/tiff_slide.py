@@ -145,6 +145,8 @@ class TiffSlide(Slide):
 
     def _fetch(self, level: int, box: Box) -> NDArray[np.uint8]:
         """Return a box inside a level, (H, W, 3) or with alpha (H, W, 4)."""
+        if self._bytes.closed:
+            raise ValueError("the slide was closed")
         shape = self._layouts[level]
         high, wide = shape.segment
         pixels = np.empty((*box.shape, shape.channels), np.uint8)

@@ -1,6 +1,7 @@
 """Bytes of a file and decoded tiles, for many threads at once."""
 
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -24,6 +25,8 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb", buffering=0)
         self._lock = Lock()
+        # A slide that is merely dropped closes its file too, as OpenSlide's handle does.
+        weakref.finalize(self, self._file.close)
         self.size = os.fstat(self._file.fileno()).st_size
 
     def read(self, offset: int, count: int) -> bytes:
@@ -48,6 +51,11 @@ class FileBytes:
         with self._lock:
             self._file.seek(offset)
             return self._file.read(count) or b""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file was closed."""
+        return self._file.closed
 
     def close(self) -> None:
         """Close the file."""
