@@ -1,0 +1,116 @@
+"""``regions.geojson``: outlines of tissue, exclusions and components, to open in QuPath."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import MultiPolygon
+
+from histo.annotations import polygons_from_mask
+from histo.geometry import Spacing
+from histo.outputs.coverage import Frame, component_coverage, mask_coverage
+from histo.outputs.results import SlideResults
+from histo.vocabulary import COLOURS, Exclusion
+
+__all__ = ["region_features", "write_regions"]
+
+_LONGEST_PX = 2048
+_MIN_AREA_UM2 = 200.0
+_TOLERANCE_PX = 0.5
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """A mask to be outlined, and what is said about it."""
+
+    name: str
+    mask: NDArray[np.bool_]
+    spacing: Spacing
+    metadata: dict[str, str]
+
+
+def write_regions(path: Path, results: SlideResults) -> None:
+    """Write ``regions.geojson``, a FeatureCollection of QuPath annotations."""
+    collection = {"type": "FeatureCollection", "features": list(region_features(results))}
+    text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def region_features(results: SlideResults) -> Iterator[dict[str, Any]]:
+    """Yield one feature for tissue, each exclusion present, and each component present.
+
+    Coordinates are (x, y) in level-0 pixels. Outlines are drawn for the eye: at most 2048 px
+    along the longer side, without patches and holes under 200 µm², simplified by half a pixel. How
+    fine, and the area outlined, stand in ``properties``; areas to report are those in
+    ``scores.json``.
+    """
+    for outline in _outlines(results):
+        feature = _feature(outline, results.slide.spacing)
+        if feature is not None:
+            yield feature
+
+
+def _outlines(results: SlideResults) -> Iterator[_Outline]:
+    tissue_map = results.tissue_map
+    frame = _frame(tissue_map.tissue.shape, tissue_map.spacing)
+    masks = {"tissue": tissue_map.tissue}
+    for index, reason in enumerate(Exclusion, start=1):
+        masks[reason] = tissue_map.tissue & (tissue_map.exclusion == index)
+    for name, mask in masks.items():
+        outlined = mask_coverage(mask, tissue_map.spacing, frame) >= 0.5
+        yield _Outline(name, outlined, frame.spacing, {})
+    component_map = results.component_map
+    if component_map is None:
+        return
+    frame = _frame(component_map.probability.shape[1:], component_map.spacing)
+    for index, name in enumerate(component_map.components):
+        cut = results.thresholds[name]
+        covered = component_coverage(component_map, index, cut, tissue_map, frame)
+        yield _Outline(name, covered >= 0.5, frame.spacing, {"threshold": f"{cut:.3g}"})
+
+
+def _frame(shape: tuple[int, ...], spacing: Spacing) -> Frame:
+    """Return the frame to outline in: the map's own, or whole multiples of it on large slides."""
+    step = max(1, math.ceil(max(shape) / _LONGEST_PX))
+    return Frame((-(-shape[0] // step), -(-shape[1] // step)), spacing.scaled(step))
+
+
+def _feature(outline: _Outline, slide: Spacing) -> dict[str, Any] | None:
+    spacing = outline.spacing
+    min_area_px = max(2.0, _MIN_AREA_UM2 / (spacing.row * spacing.col))
+    polygons = polygons_from_mask(outline.mask, min_area_px=min_area_px, tolerance_px=_TOLERANCE_PX)
+    if polygons.is_empty:
+        return None
+    name = str(outline.name)
+    metadata = {
+        **outline.metadata,
+        "outlined at um per px": f"{spacing.mean:.4g}",
+        "smallest patch um2": f"{min_area_px * spacing.row * spacing.col:.4g}",
+    }
+    return {
+        "type": "Feature",
+        "geometry": _in_slide_px(polygons, spacing, slide),
+        "properties": {
+            "objectType": "annotation",
+            "name": name,
+            "classification": {"name": name, "color": list(COLOURS.get(name, (128, 128, 128)))},
+            "isLocked": True,
+            "measurements": {"outlined mm^2": spacing.area_mm2(polygons.area)},
+            "metadata": metadata,
+        },
+    }
+
+
+def _in_slide_px(polygons: MultiPolygon, spacing: Spacing, slide: Spacing) -> dict[str, Any]:
+    """Return the GeoJSON geometry in level-0 pixels, to a tenth of a pixel."""
+    scale = np.array([spacing.col / slide.col, spacing.row / slide.row])
+    scaled = shapely.transform(polygons, lambda xy: np.round(xy * scale, 1))
+    geometry = scaled.geoms[0] if len(scaled.geoms) == 1 else scaled
+    mapping: dict[str, Any] = shapely.geometry.mapping(geometry)
+    return mapping
