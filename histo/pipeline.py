@@ -273,17 +273,18 @@ def _results(
         cautions = warnings_for(scores)
     for caution in cautions:
         record.warn(caution.message)
-    with record.timed("results"):
-        thumbnail, _ = slide.thumbnail(overview_um_per_px(slide.shape, slide.spacing))
+    described = SlideDescription(
+        fingerprint=seen.fingerprint,
+        shape=slide.shape,
+        spacing=slide.spacing,
+        stain=str(seen.stain.stain),
+        stain_confidence=seen.stain.confidence,
+        marker=seen.marker,
+    )
+    with record.timed("overview view"):
+        thumbnail, _ = slide.thumbnail(overview_um_per_px(described))
     results = SlideResults(
-        slide=SlideDescription(
-            fingerprint=seen.fingerprint,
-            shape=slide.shape,
-            spacing=slide.spacing,
-            stain=str(seen.stain.stain),
-            stain_confidence=seen.stain.confidence,
-            marker=seen.marker,
-        ),
+        slide=described,
         scores=scores,
         tissue_map=seen.tissue,
         thumbnail=thumbnail,

@@ -37,7 +37,7 @@ def load_predictor(
     BackendError
         If the device, or the library it needs, is missing; with the command that installs it.
     """
-    device = settings.device
+    device: str = settings.device
     if device == "auto":
         device = "cpu" if _no_gpu_driver() else available_devices()[0]
     if device == "cpu":

@@ -83,7 +83,7 @@ class TorchPredictor:
         batch = batch.to(self.device, non_blocking=True)
         with self._autocast():
             chance = torch.sigmoid(self._network(batch).float())
-        return self._reduced(chance).cpu().numpy()
+        return np.asarray(self._reduced(chance).cpu().numpy(), dtype=np.float32)
 
     def _reduced(self, chance: Tensor) -> Tensor:
         return functional.avg_pool2d(chance, self.reduction) if self.reduction > 1 else chance

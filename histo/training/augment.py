@@ -13,7 +13,7 @@ from histo.training.config import AugmentationConfig
 __all__ = ["StainJitter", "augmentation"]
 
 
-class StainJitter(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+class StainJitter(albumentations.ImageOnlyTransform):
     """Vary stain amounts, stain vectors and the white point in optical density.
 
     With the stain matrix V, amounts are ``od V^-1``; scaled by s and mixed with jittered vectors V'
@@ -58,7 +58,8 @@ def _stain_matrix() -> NDArray[np.float64]:
     stains = stain_matrix(Dye.HAEMATOXYLIN, Dye.EOSIN)
     rest = np.cross(stains[0], stains[1])
     matrix = np.vstack([stains, rest[None]])
-    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    return unit
 
 
 def augmentation(settings: AugmentationConfig, crop_px: int) -> albumentations.Compose:

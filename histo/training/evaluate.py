@@ -63,7 +63,7 @@ def core_probability(network: StromaNetwork, core: Core) -> NDArray[np.float32]:
     tile = torch.from_numpy(np.pad(core.rgb, pad, mode="reflect")[None])
     with torch.no_grad():
         chance = torch.sigmoid(network(tile))[0, 0, :height, :width]
-    return chance.numpy().astype(np.float32)
+    return np.asarray(chance.numpy(), dtype=np.float32)
 
 
 def eosin_amount(core: Core) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ __all__ = ["SegmentationModule", "fit_network"]
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
-class SegmentationModule(lightning.LightningModule):  # type: ignore[misc]
+class SegmentationModule(lightning.LightningModule):
     """Cross-entropy that forgives a shift, plus Dice, under one-cycle learning rates."""
 
     def __init__(self, network: StromaNetwork, config: TrainingConfig) -> None:
@@ -100,7 +100,8 @@ def fit_network(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning|torch")
         trainer.fit(module, loader)
-    return network.cpu().float().eval()
+    trained: StromaNetwork = network.cpu().float().eval()
+    return trained
 
 
 def _trainer(
