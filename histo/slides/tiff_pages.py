@@ -106,7 +106,7 @@ def level_pages(tiff: TiffFile) -> list[TiffPage]:
 
 def _reduces(first: TiffPage, finer: TiffPage, page: TiffPage) -> bool:
     words = page.description[:200].lower()
-    return (
+    return bool(
         page.is_tiled == first.is_tiled
         and page.samplesperpixel == first.samplesperpixel
         and page.bitspersample == first.bitspersample
@@ -126,7 +126,7 @@ def _same_aspect(first: TiffPage, page: TiffPage) -> bool:
         first.imagewidth / max(page.imagewidth - 1.5, 0.5),
         first.imagelength / max(page.imagelength - 1.5, 0.5),
     )
-    return lowest <= highest
+    return bool(lowest <= highest)
 
 
 def layout(page: TiffPage, name: str) -> PageLayout:
@@ -141,16 +141,16 @@ def layout(page: TiffPage, name: str) -> PageLayout:
     SlideOpenError
         If its size or its table of segments is broken.
     """
-    _require_codec(page, name)
-    _require_colour(page, name)
-    planes = page.samplesperpixel if page.planarconfig == 2 else 1
     segment = _segment_shape(page)
     if min(page.imagelength, page.imagewidth, *segment) < 1:
-        raise IndirectError(f"{name} is damaged: a page of it has no pixels.", slide=name)
+        raise SlideOpenError(f"{name} is damaged: a page of it has no pixels.", slide=name)
     if segment[0] * segment[1] * page.samplesperpixel > _LARGEST_SEGMENT_BYTES:
         raise UnsupportedSlideError(
             f"{name} is stored in one piece too large to read; save it as a tiled TIFF.", slide=name
         )
+    _require_codec(page, name)
+    _require_colour(page, name)
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
     raw = _is_raw(page)
     found = PageLayout(
         shape=(page.imagelength, page.imagewidth),

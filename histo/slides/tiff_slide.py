@@ -22,7 +22,7 @@ from histo.slides.icc import srgb_transform
 from histo.slides.protocol import Slide, SlideInfo, pyramid
 from histo.slides.spacing import resolve_spacing
 from histo.slides.tiff_metadata import tiff_metadata
-from histo.slides.tiff_pages import IndirectError, PageLayout, layout, level_pages
+from histo.slides.tiff_pages import PageLayout, layout, level_pages
 from histo.slides.tile_cache import FileBytes, TileCache
 
 __all__ = ["TiffSlide"]
@@ -84,8 +84,8 @@ class TiffSlide(Slide):
                 self._layouts = tuple(shape for _, shape in pages)
                 self._decoders = tuple(_decoder(page) for page, _ in pages)
         except _BROKEN as fault:
-            raise IndirectError(
-                f"{path.name} is damaged or truncated: it starts like a TIFF but cannot be parsed.",
+            raise SlideOpenError(
+                f"{path.name} is no TIFF, or a damaged or truncated one.",
                 slide=path.name,
             ) from fault
         self._bytes = FileBytes(path)
@@ -219,7 +219,7 @@ def _usable(pages: list[TiffPage], name: str) -> list[tuple[TiffPage, PageLayout
 
 def _decoder(page: TiffPage) -> Callable[..., Any]:
     """Return a function of (bytes, index) that needs the file no more."""
-    decode = page.decode
+    decode: Callable[..., Any] = page.decode
     if page.jpegtables is None and page.jpegheader is None:
         return decode
     tables, header = page.jpegtables, page.jpegheader

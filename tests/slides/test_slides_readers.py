@@ -92,6 +92,41 @@ def test_a_plain_pyramid_in_pages_is_read(tmp_path: Path, tissue: Pixels) -> Non
         assert [level.shape for level in slide.levels] == [(611, 803), (204, 268)]
 
 
+def test_a_qptiff_gives_its_levels_and_not_its_thumbnail(tmp_path: Path, tissue: Pixels) -> None:
+    path = tmp_path / "scan.qptiff"
+    common = {"photometric": "rgb", "metadata": None, "software": "PerkinElmer-QPI"}
+    scale = {"resolution": (20080, 20080), "resolutionunit": "CENTIMETER"}
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(tissue, tile=(512, 512), compression="jpeg", **common, **scale)
+        tiff.write(tissue[::8, ::8].copy(), **common)
+        tiff.write(tissue[::2, ::2].copy(), tile=(512, 512), compression="jpeg", **common)
+        tiff.write(tissue[:90, :70].copy(), **common)
+    with open_slide(path) as slide:
+        assert slide.info.vendor == "qptiff"
+        assert [level.shape for level in slide.levels] == [(611, 803), (306, 402)]
+        assert slide.spacing.row == pytest.approx(0.498, abs=1e-4)
+
+
+def test_openslide_levels_of_odd_size_do_not_depend_on_the_box(
+    write_svs: Writer, tissue: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 803 / 200 is not 4: OpenSlide then reads between pixels, each time a little differently.
+    monkeypatch.setattr("histo.slides.openslide_slide._BLOCK_PX", 64)
+    with open_slide(write_svs(tissue), reader="openslide") as slide:
+        level = whole(slide, 1)
+        for box in (Box(13, 29, 80, 100), Box(70, 130, 9, 60), Box(127, 64, 2, 70)):
+            assert np.array_equal(slide.read_level(1, box), level[box.slices])
+
+
+def test_a_tile_too_large_for_memory_is_refused(write_tiff: Writer, tissue: Pixels) -> None:
+    path = write_tiff(tissue, photometric="rgb", tile=(128, 128), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["TileWidth"].overwrite(65520)
+        tiff.pages[0].tags["TileLength"].overwrite(65520)
+    with pytest.raises(UnsupportedSlideError, match="in one piece too large"):
+        open_slide(path, mpp=0.5)
+
+
 def test_a_palette_is_looked_up(write_tiff: Writer) -> None:
     colours = np.random.default_rng(0).integers(0, 65536, (3, 256), np.uint16)
     index = np.random.default_rng(1).integers(0, 256, (40, 50), np.uint8)
