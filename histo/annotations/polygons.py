@@ -1,7 +1,5 @@
 """Masks to polygons: outlines along pixel edges, holes kept, area kept."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -46,16 +44,12 @@ def polygons_from_mask(
     patches, count = ndimage.label(mask)
     if not count:
         return MultiPolygon()
-    exteriors: dict[int, NDArray[np.float64]] = {}
-    holes: dict[int, list[NDArray[np.float64]]] = {}
-    for patch, is_hole, ring in _rings(patches, chamfer=tolerance_px > 0):
-        if is_hole:
-            holes.setdefault(patch, []).append(ring)
-        else:
-            exteriors[patch] = ring
-    polygons = [shapely.Polygon(ring, holes.get(patch)) for patch, ring in exteriors.items()]
+    rings, patch, is_hole = _rings(patches, chamfer=tolerance_px > 0)
+    # Each patch has one outer ring; it comes first, its holes follow.
+    order = np.lexsort((is_hole, patch))
+    polygons = np.asarray(shapely.polygons(rings[order], indices=patch[order] - 1))
     if tolerance_px > 0:
-        polygons = list(shapely.simplify(polygons, tolerance_px, preserve_topology=False))
+        polygons = shapely.simplify(polygons, tolerance_px, preserve_topology=False)
     return _valid_multipolygon(polygons)
 
 
@@ -81,8 +75,8 @@ def _small(
 
 def _rings(
     patches: NDArray[np.int32], *, chamfer: bool
-) -> Iterator[tuple[int, bool, NDArray[np.float64]]]:
-    """Yield (patch, whether it is a hole, (x, y) ring) for every closed boundary.
+) -> tuple[NDArray[np.object_], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return every closed boundary, (x, y), the patch it bounds, and whether it bounds a hole.
 
     A ring alternates horizontal and vertical runs of pixel edges. Corners sorted along a row
     pair up into horizontal runs, sorted along a column into vertical ones.
@@ -90,23 +84,36 @@ def _rings(
     row, col, up, left, patch, convex = _corners(patches).T
     across = _partners(np.lexsort((left, col, row)))
     along = _partners(np.lexsort((up, row, col)))
-    open_ = np.ones(len(row), bool).tolist()
     # The first unused corner in reading order is the upper-left one of its ring: it is convex
     # on an outer boundary and concave on a hole.
-    for start in np.lexsort((col, row)).tolist():
-        if not open_[start]:
+    walk, first = _walk(np.lexsort((col, row)).tolist(), across, along)
+    ring = np.repeat(np.arange(len(first)), np.diff(first, append=len(walk)))
+    x, y = col[walk].astype(float), row[walk].astype(float)
+    if chamfer:
+        x, y = _chamfered(x, y, left[walk] * 0.5, up[walk] * 0.5)
+        ring = np.repeat(ring, 2)
+    starts = walk[first]
+    return shapely.linearrings(x, y, indices=ring), patch[starts], convex[starts] == 0
+
+
+def _walk(
+    starts: list[int], across: list[int], along: list[int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the corners of all rings one after the other, and where each ring begins."""
+    unused = [True] * len(starts)
+    walk: list[int] = []
+    first: list[int] = []
+    for start in starts:
+        if not unused[start]:
             continue
-        walk, at = [], start
-        while open_[at]:
+        first.append(len(walk))
+        at = start
+        while unused[at]:
             beside = across[at]
-            walk += [at, beside]
-            open_[at] = open_[beside] = False
+            walk += (at, beside)
+            unused[at] = unused[beside] = False
             at = along[beside]
-        corner = np.array(walk)
-        x, y = col[corner].astype(float), row[corner].astype(float)
-        if chamfer:
-            x, y = _chamfered(x, y, left[corner] * 0.5, up[corner] * 0.5)
-        yield int(patch[start]), not convex[start], np.column_stack([x, y])
+    return np.array(walk), np.array(first)
 
 
 def _corners(patches: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -152,19 +159,20 @@ def _chamfered(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Replace each corner by the points half a pixel along its two edges.
 
-    The walk leaves even corners along their row and odd ones along their column.
+    The walk leaves even corners along their row and odd ones along their column; each ring has
+    an even number of them.
     """
     leaves_along_row = np.arange(len(x)) % 2 == 0
-    first = np.where(leaves_along_row, x, x + dx), np.where(leaves_along_row, y + dy, y)
-    second = np.where(leaves_along_row, x + dx, x), np.where(leaves_along_row, y, y + dy)
-    return np.column_stack([first[0], second[0]]).ravel(), np.column_stack(
-        [first[1], second[1]]
-    ).ravel()
+    on_row, on_column = (x + dx, y), (x, y + dy)
+    arriving = [np.where(leaves_along_row, b, a) for a, b in zip(on_row, on_column, strict=True)]
+    leaving = [np.where(leaves_along_row, a, b) for a, b in zip(on_row, on_column, strict=True)]
+    both = np.stack([arriving, leaving], axis=2)  # (x or y, corner, arriving or leaving)
+    return both[0].ravel(), both[1].ravel()
 
 
-def _valid_multipolygon(polygons: list[shapely.Polygon]) -> MultiPolygon:
+def _valid_multipolygon(polygons: NDArray[np.object_]) -> MultiPolygon:
     """Join polygons; simplified outlines that came to cross are made valid."""
-    joined = MultiPolygon([part for part in polygons if not part.is_empty])
+    joined = MultiPolygon(polygons[~shapely.is_empty(polygons)].tolist())
     if joined.is_valid:
         return joined
     mended = shapely.make_valid(joined, method="structure", keep_collapsed=False)

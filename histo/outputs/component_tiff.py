@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from histo.geometry import Box
-from histo.scoring import ComponentProbabilities, TissueMasks, masks_in_frame
+from histo.scoring import ComponentProbabilities, TissueMasks, measurable_in_frame
 from histo.vocabulary import COLOURS
 
 __all__ = ["level_shapes", "write_component_tiff"]
@@ -112,8 +112,8 @@ def _masked(component_map: ComponentProbabilities, tissue_map: TissueMasks) -> I
     _, height, width = component_map.probability.shape
     for plane in component_map.probability:
         for strip in Box(0, 0, height, width).strips(_TILE):
-            tissue, exclusion = masks_in_frame(tissue_map, component_map.spacing, strip)
-            yield np.where(tissue & (exclusion == 0), plane[strip.row : strip.bottom], np.uint8(0))
+            measurable = measurable_in_frame(tissue_map, component_map.spacing, strip)
+            yield plane[strip.row : strip.bottom] * measurable
 
 
 def _strips(file: Path, count: int, shape: tuple[int, int]) -> Iterator[Planes]:

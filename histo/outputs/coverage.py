@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box, Spacing
-from histo.scoring import ComponentProbabilities, TissueMasks, masks_in_frame, uint8_threshold
+from histo.scoring import ComponentProbabilities, TissueMasks, measurable_in_frame, uint8_threshold
 
 __all__ = ["Frame", "component_coverage", "mask_coverage"]
 
-_STRIP_PX = 4 << 20
+_STRIP_PX = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def component_coverage(
     def strips() -> Iterator[NDArray[np.bool_]]:
         height, width = plane.shape
         for strip in Box(0, 0, height, width).strips(max(1, _STRIP_PX // width)):
-            tissue, exclusion = masks_in_frame(tissue_map, spacing, strip)
-            yield (plane[strip.row : strip.bottom] >= level) & tissue & (exclusion == 0)
+            measurable = measurable_in_frame(tissue_map, spacing, strip)
+            yield (plane[strip.row : strip.bottom] >= level) & measurable
 
     return _averaged(strips(), plane.shape, spacing, frame)
 

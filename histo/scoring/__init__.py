@@ -5,6 +5,7 @@ from histo.scoring.frame import (
     ComponentProbabilities,
     TissueMasks,
     masks_in_frame,
+    measurable_in_frame,
     uint8_threshold,
 )
 from histo.scoring.limits import ScoreWarning, WarningLimits, warnings_for
@@ -24,6 +25,7 @@ __all__ = [
     "by_name",
     "count_strip",
     "masks_in_frame",
+    "measurable_in_frame",
     "not_measured",
     "uint8_threshold",
     "warnings_for",

@@ -1,13 +1,22 @@
 """What scoring asks of maps and masks, and how a mask is read in another frame."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box, Spacing, nearest_pixels
 
-__all__ = ["ComponentProbabilities", "TissueMasks", "masks_in_frame", "uint8_threshold"]
+__all__ = [
+    "ComponentProbabilities",
+    "TissueMasks",
+    "masks_in_frame",
+    "measurable_in_frame",
+    "uint8_threshold",
+]
+
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
 
 
 class ComponentProbabilities(Protocol):
@@ -62,12 +71,30 @@ def masks_in_frame(
     exclusion : ndarray of uint8, shape ``box.shape``
         0 outside tissue.
     """
-    height, width = tissue_map.tissue.shape
-    rows = nearest_pixels(box.row, box.bottom, spacing.row, tissue_map.spacing.row, height)
-    cols = nearest_pixels(box.col, box.right, spacing.col, tissue_map.spacing.col, width)
-    # Rows first, then columns: twice as fast as one fancy index over both axes.
-    tissue = tissue_map.tissue[rows][:, cols]
-    return tissue, np.where(tissue, tissue_map.exclusion[rows][:, cols], np.uint8(0))
+    tissue = _in_frame(tissue_map.tissue, tissue_map.spacing, spacing, box)
+    return tissue, _in_frame(tissue_map.exclusion, tissue_map.spacing, spacing, box) * tissue
+
+
+def measurable_in_frame(tissue_map: TissueMasks, spacing: Spacing, box: Box) -> NDArray[np.bool_]:
+    """Return tissue that is not excluded, under the pixel centres of a box of another frame.
+
+    The same look-up as :func:`masks_in_frame` where the reason of an exclusion is not asked.
+    """
+    tissue, exclusion = masks_in_frame(tissue_map, spacing, box)
+    measurable: NDArray[np.bool_] = tissue & (exclusion == 0)
+    return measurable
+
+
+def _in_frame(mask: NDArray[_Pixel], own: Spacing, asked: Spacing, box: Box) -> NDArray[_Pixel]:
+    height, width = mask.shape
+    rows = nearest_pixels(box.row, box.bottom, asked.row, own.row, height)
+    cols = nearest_pixels(box.col, box.right, asked.col, own.col, width)
+    if not (len(rows) and len(cols)):
+        return mask[:0, :0].reshape(box.shape)
+    # Columns of the few rows needed, then those rows repeated: 3 times faster than the reverse.
+    columns = np.take(mask[rows[0] : rows[-1] + 1], cols, axis=1, mode="clip")
+    found: NDArray[_Pixel] = columns[rows - rows[0]]
+    return found
 
 
 def uint8_threshold(threshold: float) -> int:

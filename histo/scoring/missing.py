@@ -34,4 +34,4 @@ def not_measured(measured: Iterable[str]) -> list[NotMeasured]:
     ['myofibroblast', 'macrophage', 'muscle']
     """
     known = set(measured)
-    return [NotMeasured(name, NEEDED[name]) for name in Component if name not in known]
+    return [NotMeasured(name.value, NEEDED[name]) for name in Component if name not in known]
