@@ -18,7 +18,7 @@ from stain_views import Sample, View, disturb, impossible_views, one_hot, read_v
 
 import histo.stains.identity as identity
 from histo.stains.chroma import FEATURES, stain_features
-from histo.stains.identity import CONFIDENT, StainModel
+from histo.stains.identity import CLASH_CONFIDENCE, StainModel
 from histo.vocabulary import Stain
 
 STAINS = tuple(Stain)
@@ -50,7 +50,7 @@ def main() -> None:
     ambiguous = [(v, final.scores(stain_features(v.od))) for v in views if v.ambiguous]
     report("Ambiguous to the eye (never fitted)", ambiguous, 1.0)
     alone = [s for s in samples if 0 < s.target.max() < 1]
-    sure_of_it = [final.probabilities(s.features).max() >= CONFIDENT for s in alone]
+    sure_of_it = [final.probabilities(s.features).max() >= CLASH_CONFIDENCE for s in alone]
     print(f"\nHaematoxylin alone (made, fitted as unsure): {np.mean(sure_of_it):.2f} confident")
     if options.fit:
         write(final, here / "histo" / "stains" / "identity.json")
@@ -162,7 +162,7 @@ def report(title: str, scored: Scored, temperature: float) -> None:
             continue
         table = np.stack([p for _, p in rows])
         counts = np.bincount(table.argmax(axis=1), minlength=len(STAINS))
-        confident = table.max(axis=1) >= CONFIDENT
+        confident = table.max(axis=1) >= CLASH_CONFIDENCE
         wrong = confident & (table.argmax(axis=1) != STAINS.index(stain))
         line = "".join(f"{count:8d}" for count in counts)
         print(f"{stain:8}{line}  {confident.mean():9.2f}  {int(wrong.sum())}")

@@ -1,12 +1,12 @@
 """Optical density, unmixing and the identity of a stain."""
 
 from histo.stains.density import optical_density, rgb_from_density
-from histo.stains.identity import CONFIDENT, StainGuess, identify_stain
+from histo.stains.identity import CLASH_CONFIDENCE, StainGuess, identify_stain
 from histo.stains.unmix import unmix
 from histo.stains.vectors import STAIN_VECTORS, Dye, StainVector, stain_matrix
 
 __all__ = [
-    "CONFIDENT",
+    "CLASH_CONFIDENCE",
     "STAIN_VECTORS",
     "Dye",
     "StainGuess",

@@ -17,9 +17,9 @@ from histo.stains.chroma import FEATURES, stain_features
 from histo.stains.density import optical_density
 from histo.vocabulary import Stain
 
-__all__ = ["CONFIDENT", "StainGuess", "StainModel", "identify_stain"]
+__all__ = ["CLASH_CONFIDENCE", "StainGuess", "StainModel", "identify_stain"]
 
-CONFIDENT = 0.8
+CLASH_CONFIDENCE = 0.8
 """From this confidence on a guess that contradicts the bundle or the user is a clash."""
 
 _SAMPLE_PX = 100_000
@@ -36,7 +36,7 @@ class StainGuess:
     stain
         The likeliest; `Stain.OTHER` where there is nothing to judge.
     confidence
-        Its probability, 0 to 1; see `CONFIDENT`.
+        Its probability, 0 to 1; see `CLASH_CONFIDENCE`.
     probabilities
         Of every stain; they add up to 1.
     """

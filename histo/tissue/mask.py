@@ -23,7 +23,7 @@ FILLED_HOLE_UM2 = 500.0
 _GROUP_GAP_UM = 24.0  # pieces closer than this (walls of one fat lobule) are judged as one group
 _NEUTRAL = 0.15  # chroma of a group relative to its absorbance, below which it has no stain
 _SMALL_NEUTRAL_UM2 = 100_000.0  # colourless groups below are dust, above may be a grey picture
-_THIN_NEUTRAL_UM = 60.0  # colourless groups thinner than this are cover-slip edges and hairs
+_THIN_NEUTRAL_UM = 120.0  # colourless groups thinner than this are cover-slip edges and hairs
 _BLACK = 40  # grey level; scanner borders are 0 to 16 with JPEG noise on top
 _EIGHT = np.ones((3, 3), np.bool_)
 

@@ -1,5 +1,6 @@
 """The low-power view of a slide, read once: tissue, and what of it is unfit."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,13 @@ from numpy.typing import NDArray
 from histo.errors import TissueError
 from histo.geometry import Spacing
 from histo.tissue.absorbance import Absorbance, absorbance
+from histo.tissue.bubble import find_bubbles
+from histo.tissue.ink import find_ink, tissue_under
 from histo.tissue.mask import SMALLEST_TISSUE_UM2, scanner_padding, tissue_mask
+from histo.tissue.quality import quality_map
+from histo.tissue.sharpness import Field
 from histo.tissue.white import white_point
+from histo.vocabulary import Exclusion
 
 __all__ = ["TissueMap", "tissue_map"]
 
@@ -42,8 +48,10 @@ class TissueMap:
         return fit
 
 
-def tissue_map(rgb: NDArray[np.uint8], spacing: Spacing) -> TissueMap:
-    """Find the tissue of a slide in a low-power view of it.
+def tissue_map(
+    rgb: NDArray[np.uint8], spacing: Spacing, *, fields: Iterable[Field] = ()
+) -> TissueMap:
+    """Find the tissue of a slide in a low-power view of it, and what of it is unfit.
 
     Parameters
     ----------
@@ -51,6 +59,9 @@ def tissue_map(rgb: NDArray[np.uint8], spacing: Spacing) -> TissueMap:
         ndarray of uint8, shape (H, W, 3); about 8 µm/px is meant, finer is allowed.
     spacing
         µm/px of the view.
+    fields
+        Finer views of parts of the slide (about 2 µm/px) on which blur is judged: all of it in
+        strips, or samples. Without any, no blur is found.
 
     Raises
     ------
@@ -60,10 +71,16 @@ def tissue_map(rgb: NDArray[np.uint8], spacing: Spacing) -> TissueMap:
     glass = white_point(rgb)
     light = absorbance(rgb, glass)
     padding = scanner_padding(rgb)
-    tissue = tissue_mask(light, spacing, ignore=padding)
+    ink = find_ink(rgb, light, glass, spacing, padding)
+    tissue = tissue_mask(light, spacing, ignore=padding | ink)
     if not tissue.any():
         raise TissueError(_why_empty(light, padding))
-    return TissueMap(tissue, np.zeros(tissue.shape, np.uint8), spacing, glass)
+    covered = {Exclusion.BUBBLE: find_bubbles(light, spacing)}
+    if ink.any():
+        covered[Exclusion.PEN] = tissue_under(ink, tissue, spacing)
+        tissue |= covered[Exclusion.PEN]
+    exclusion = quality_map(rgb, tissue, glass, spacing, covered=covered, fields=fields)
+    return TissueMap(tissue, exclusion, spacing, glass)
 
 
 def _why_empty(light: Absorbance, padding: NDArray[np.bool_]) -> str:
