@@ -21,9 +21,9 @@ from histo.vocabulary import COLOURS, Exclusion
 __all__ = ["region_features", "write_regions"]
 
 _LONGEST_PX = 2048
-_MIN_AREA_UM2 = 200.0
+_MIN_AREA_UM2 = 50.0
 _MIN_AREA_PX = 8.0
-_TOLERANCE_PX = 0.5
+_TOLERANCE_PX = 0.35  # keeps the cut corners of small outlines: 0.5 px of area an outline, no more
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def region_features(results: SlideResults) -> Iterator[dict[str, Any]]:
     """Yield one feature for tissue, each exclusion present, and each component present.
 
     Coordinates are (x, y) in level-0 pixels. Outlines are drawn for the eye: at most 2048 px
-    along the longer side, without patches and holes under 200 µm² (or 8 pixels, where those are
-    more), simplified by half a pixel. How fine, and the area outlined, stand in
+    along the longer side, without patches and holes under 50 µm² (or 8 pixels, where those are
+    more), simplified by a third of a pixel. How fine, and the area outlined, stand in
     ``properties``; areas to report are those in ``scores.json``.
     """
     for outline in _outlines(results):

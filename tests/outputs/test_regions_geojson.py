@@ -88,7 +88,7 @@ def test_a_large_map_is_outlined_coarser_and_says_so(make, tmp_path, monkeypatch
 
 def test_specks_below_the_smallest_area_are_left_out(results, tmp_path) -> None:
     probability = np.zeros_like(results.component_map.probability)
-    probability[0, 300:304, 400:404] = 255  # 64 µm²
+    probability[0, 300:303, 400:403] = 255  # 36 µm²
     found = replace(results.component_map, probability=probability)
     write_regions(tmp_path / "r.geojson", replace(results, component_map=found))
     assert {f["properties"]["name"] for f in features(tmp_path / "r.geojson")} == {"tissue", "pen"}
