@@ -146,9 +146,20 @@ def _overlay(plain: NDArray[np.uint8], results: SlideResults, frame: Frame) -> N
         if excluded.any():
             covered = mask_coverage(excluded, tissue_map.spacing, frame)
             rgb = blend(rgb, COLOURS[reason], stripes * covered)
-    tissue = mask_coverage(tissue_map.tissue, tissue_map.spacing, frame) >= 0.5
+    tissue = _smoothed(tissue_map.tissue, tissue_map.spacing, frame)
     rgb = blend(rgb, COLOURS["tissue"], _edge(tissue).astype(np.float32))
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+
+def _smoothed(mask: NDArray[np.bool_], spacing: Spacing, frame: Frame) -> NDArray[np.bool_]:
+    """Return the mask in the frame, its stairs smoothed where the frame is finer."""
+    height, width = mask.shape
+    right = min(width, frame.shape[1] * frame.spacing.col / spacing.col)
+    bottom = min(height, frame.shape[0] * frame.spacing.row / spacing.row)
+    resized = Image.fromarray(mask.astype(np.uint8) * 255).resize(
+        (frame.shape[1], frame.shape[0]), Image.Resampling.BILINEAR, box=(0, 0, right, bottom)
+    )
+    return np.asarray(resized) >= 128
 
 
 def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
