@@ -55,14 +55,16 @@ def _reason(fault: Exception) -> str:
 
 def _sentence(fault: ValidationError) -> str:
     first = fault.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    message = first["msg"]
+    key = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "is not a known key; check its spelling"
     elif first["type"] == "missing":
         message = "is missing"
+    elif first["type"] == "model_type":
+        message = "expected keys with values"
     more = f" ({fault.error_count() - 1} more faults)" if fault.error_count() > 1 else ""
-    return f"{key}: {message}{more}."
+    return f"{key}: {message}{more}." if key else f"{message}{more}."
 
 
 class InferenceSettings(StrictModel):

@@ -24,9 +24,7 @@ def available_devices() -> list[str]:
     return devices
 
 
-def load_predictor(
-    bundle: Bundle, settings: InferenceSettings, *, reduction: int = 1
-) -> Predictor:
+def load_predictor(bundle: Bundle, settings: InferenceSettings, *, reduction: int = 1) -> Predictor:
     """Return the predictor the settings ask for.
 
     "auto" is a GPU where one is visible, else OpenVINO on the CPU; "torch-cpu" runs torch on the

@@ -43,10 +43,7 @@ class Bundle:
         path = self.folder / name
         if not path.is_file():
             raise BundleError(f"bundle {self.card.name} lacks {name}; copy the whole folder again.")
-        expected = self.card.sha256.get(name)
-        if expected is None:
-            raise BundleError(f"the card of bundle {self.card.name} has no SHA-256 for {name}.")
-        if file_sha256(path) != expected:
+        if file_sha256(path) != self._digest(name):
             raise BundleError(
                 f"{name} of bundle {self.card.name} is not the file its card was written for "
                 "(SHA-256 differs); copy the whole folder again."
@@ -56,7 +53,12 @@ class Bundle:
     @property
     def sha256(self) -> str:
         """Digest of the weights: the identity of the bundle in records of runs."""
-        return self.card.sha256[WEIGHTS]
+        return self._digest(WEIGHTS)
+
+    def _digest(self, name: str) -> str:
+        if name not in self.card.sha256:
+            raise BundleError(f"the card of bundle {self.card.name} has no SHA-256 for {name}.")
+        return self.card.sha256[name]
 
     def reference(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Return the reference input (N, H, W, 3) and its probabilities (N, C, H, W)."""

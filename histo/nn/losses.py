@@ -43,14 +43,17 @@ def shift_tolerant(logits: Tensor, target: Tensor, weight: Tensor, *, reach_px: 
 
     The target of each sample is moved as a whole over a 3 x 3 lattice of shifts, and the loss is
     the soft minimum over the shifts, so the network need not blur to please a displaced label.
-    A border of ``reach_px`` pixels is left out. With logit l and target t the cross-entropy is
-    ``softplus(l) - l t``, so only the second term is computed once a shift.
+    A pixel counts if no shift brings it an unknown target, so a border of ``reach_px`` pixels is
+    left out. With logit l and target t the cross-entropy is ``softplus(l) - l t``, so only the
+    second term is computed once a shift.
     """
     if reach_px == 0:
         return masked_bce(logits, target, weight)
     height, width = logits.shape[2:]
     inner = (slice(None), slice(None), slice(reach_px, -reach_px), slice(reach_px, -reach_px))
-    known = weight[inner]
+    unknown = (weight == 0).to(weight.dtype)
+    near_unknown = functional.max_pool2d(unknown, 2 * reach_px + 1, stride=1)
+    known = weight[inner] * (1 - near_unknown)
     weighted = logits[inner] * known
     base = (functional.softplus(logits[inner]) * known).sum(dim=(1, 2, 3))
     offsets = (0, reach_px, 2 * reach_px)

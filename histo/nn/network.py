@@ -1,8 +1,10 @@
 """Build a network from its card, fill its encoder with ImageNet weights, read and write weights."""
 
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -53,7 +55,11 @@ def _body(spec: NetworkSpec, classes: int) -> nn.Module:
 
     arguments: dict[str, Any] = {**spec.arguments, "encoder_weights": None, "classes": classes}
     try:
-        body: nn.Module = getattr(smp, spec.name)(**arguments)
+        kind = getattr(smp, spec.name)
+        unknown = sorted(set(arguments) - set(signature(kind).parameters))
+        if unknown:  # smp swallows them and builds its default
+            raise TypeError(f"{spec.name} has no argument '{unknown[0]}'")
+        body: nn.Module = kind(**arguments)
     except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise BundleError(f"the card's network cannot be built: {fault}") from fault
     _drop_unused_stages(body)
@@ -110,20 +116,28 @@ def load_imagenet_mobilenet_v2(network: StromaNetwork, path: Path) -> None:
         If the file is not of that kind or does not fit the encoder.
     """
     layers = _conv_norm_pairs(network.body.encoder)
-    with np.load(path) as archive:
-        keys = sorted(key for key in archive.files if key.endswith("_w"))
-        if len(keys) < len(layers):
-            raise BundleError(f"{path.name} holds {len(keys)} layers, expected {len(layers)}.")
-        for (conv, norm), key in zip(layers, keys, strict=False):
-            weight = archive[key]
-            axes = (3, 0, 1, 2) if conv.groups > 1 else (0, 3, 1, 2)  # depthwise: (1, kh, kw, out)
-            turned = torch.from_numpy(weight.transpose(axes)[:, :, ::-1, ::-1].copy())
-            if turned.shape != conv.weight.shape:
-                raise BundleError(f"{path.name}: layer {key} does not fit {conv}.")
-            conv.weight.data.copy_(turned)
-            norm.weight.data.fill_(float(np.sqrt(1 + norm.eps)))
-            norm.bias.data.copy_(torch.from_numpy(archive[key[:-1] + "b"]))
-            norm.reset_running_stats()
+    arrays = _read_arrays(path)
+    keys = sorted(key for key in arrays if key.endswith("_w"))
+    if len(keys) < len(layers):
+        raise BundleError(f"{path.name} holds {len(keys)} layers, expected {len(layers)}.")
+    for (conv, norm), key in zip(layers, keys, strict=False):
+        weight, bias = arrays[key], arrays.get(f"{key[:-1]}b")
+        axes = (3, 0, 1, 2) if conv.groups > 1 else (0, 3, 1, 2)  # depthwise: (1, kh, kw, out)
+        turned = weight.transpose(axes)[:, :, ::-1, ::-1] if weight.ndim == 4 else weight
+        if bias is None or turned.shape != conv.weight.shape or bias.shape != norm.bias.shape:
+            raise BundleError(f"{path.name}: layer {key} does not fit {conv}.")
+        conv.weight.data.copy_(torch.from_numpy(turned.copy()))
+        norm.weight.data.fill_(float(np.sqrt(1 + norm.eps)))
+        norm.bias.data.copy_(torch.from_numpy(bias))
+        norm.reset_running_stats()
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[np.float32]]:
+    try:
+        with path.open("rb") as stream, np.load(stream) as archive:
+            return dict(archive)
+    except (OSError, EOFError, ValueError, TypeError, BadZipFile) as fault:
+        raise BundleError(f"{path.name} is no .npz file of encoder weights.") from fault
 
 
 def restore_batch_statistics(network: StromaNetwork, tiles: Iterable[NDArray[np.uint8]]) -> None:
@@ -132,8 +146,10 @@ def restore_batch_statistics(network: StromaNetwork, tiles: Iterable[NDArray[np.
     Layer after layer, the mean m and variance v of what enters the norm are measured on ``tiles``
     (each (N, H, W, 3)); the norm then gets statistics (m, v), scale a·sqrt(v + eps) and shift
     b + a·m where it was a·x + b. Without this, the first training step would rescale every layer.
+    Whether the network is in training or evaluation mode stays as it was.
     """
     batches = [torch.from_numpy(np.ascontiguousarray(batch)) for batch in tiles]
+    was_training = network.training
     network.eval()
     for conv, norm in _conv_norm_pairs(network.body.encoder):
         values: list[Tensor] = []
@@ -150,9 +166,12 @@ def restore_batch_statistics(network: StromaNetwork, tiles: Iterable[NDArray[np.
         norm.running_var.copy_(variance)
         norm.weight.data.copy_(slope * torch.sqrt(variance + norm.eps))
         norm.bias.data.copy_(shift + slope * mean)
+    network.train(was_training)
 
 
 def _conv_norm_pairs(encoder: nn.Module) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     convolutions = [m for m in encoder.modules() if isinstance(m, nn.Conv2d)]
     norms = [m for m in encoder.modules() if isinstance(m, nn.BatchNorm2d)]
+    if len(convolutions) != len(norms):
+        raise BundleError("these ImageNet weights are for a mobilenet_v2 encoder only.")
     return list(zip(convolutions, norms, strict=True))

@@ -1,6 +1,7 @@
 """Run a bundle's exported graph on the CPU with OpenVINO; imports no torch."""
 
 import os
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,14 @@ class OpenVinoPredictor:
             raise BackendError(f"OpenVINO cannot read the graph of {card.name}.") from fault
         if reduction > 1:
             self._model = _reduced(self._model, reduction)
+        self._turn = Lock()  # one queue, one callback: calls from several threads take turns
         self._queue: Any = None
         self._tile_shape: tuple[int, ...] = ()
 
     def prepare(self, height: int, width: int) -> None:
         """Compile for tiles of that size; done on the first call if not before."""
+        if height % self.stride or width % self.stride:
+            raise ValueError(f"tiles are multiples of {self.stride} px, found {height} x {width}")
         self._model.reshape([1, height, width, 3])
         compiled = self._core.compile_model(
             self._model,
@@ -85,6 +89,10 @@ class OpenVinoPredictor:
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
+        with self._turn:
+            return self._infer(tiles)
+
+    def _infer(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         if tiles.shape[1:3] != self._tile_shape:
             self.prepare(*tiles.shape[1:3])
         count, height, width = tiles.shape[:3]
@@ -103,5 +111,6 @@ class OpenVinoPredictor:
 
 def _reduced(model: Any, k: int) -> Any:
     """Append a mean over k x k pixels to the graph."""
-    pooled = ops.avg_pool(model.output(0), [k, k], [0, 0], [0, 0], [k, k], exclude_pad=True)
+    probability = model.output(0).get_node().input_value(0)  # output(0) is the end of the graph
+    pooled = ops.avg_pool(probability, [k, k], [0, 0], [0, 0], [k, k], exclude_pad=True)
     return ov.Model([pooled], model.get_parameters(), model.get_friendly_name())

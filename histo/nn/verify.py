@@ -57,9 +57,7 @@ def _backends(bundle: Bundle) -> Iterator[Check]:
     devices = available_devices() + (["torch-cpu"] if has_torch else [])
     for device in devices:
         for precision in ("f32", "bf16"):
-            settings = InferenceSettings.model_validate(
-                {"device": device, "precision": precision}
-            )
+            settings = InferenceSettings.model_validate({"device": device, "precision": precision})
             try:
                 yield _parity(bundle, settings)
             except HistoError as fault:

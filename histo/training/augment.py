@@ -28,11 +28,10 @@ class StainJitter(albumentations.ImageOnlyTransform):
     def get_params(self) -> dict[str, Any]:
         """Draw the matrix and the white point."""
         draw = self.random_generator
-        stains = _stain_matrix()
-        jittered = np.abs(stains + draw.normal(0, self.vector, (3, 3)) * (stains != 0))
-        jittered /= np.linalg.norm(jittered, axis=1, keepdims=True)
+        dyes = stain_matrix(Dye.HAEMATOXYLIN, Dye.EOSIN)
+        jittered = np.abs(dyes + draw.normal(0, self.vector, dyes.shape))
         gains = np.exp(draw.uniform(-self.gain, self.gain, 3))
-        matrix = np.linalg.inv(stains) @ np.diag(gains) @ jittered
+        matrix = np.linalg.inv(_with_rest(dyes)) @ np.diag(gains) @ _with_rest(jittered)
         grey = draw.uniform(1 - self.white, 1 + self.white / 4)
         tint = 1 + draw.normal(0, self.white / 4, 3)
         return {"matrix": matrix, "white": np.clip(255 * grey * tint, 120, 255)}
@@ -53,11 +52,9 @@ class StainJitter(albumentations.ImageOnlyTransform):
 _DENSITY = -np.log(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
 
 
-def _stain_matrix() -> NDArray[np.float64]:
-    """Rows: haematoxylin, eosin, and what is neither (their cross product)."""
-    stains = stain_matrix(Dye.HAEMATOXYLIN, Dye.EOSIN)
-    rest = np.cross(stains[0], stains[1])
-    matrix = np.vstack([stains, rest[None]])
+def _with_rest(dyes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stack as unit rows the two dyes and what is neither: their cross product, of mixed sign."""
+    matrix = np.vstack([dyes, np.cross(dyes[0], dyes[1])])
     unit: NDArray[np.float64] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
     return unit
 

@@ -56,7 +56,8 @@ class OptimConfig(StrictModel):
     warmup_share: float = Field(0.1, ge=0, lt=1)
     dice_weight: float = Field(0.3, ge=0)
     ema_decay: float = Field(0.99, ge=0, lt=1)
-    workers: int = Field(2, ge=0)
+    workers: int = Field(0, ge=0, description="loader processes a training")
+    jobs: int = Field(2, ge=1, description="folds trained side by side, sharing the CPU threads")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from histo.errors import ConfigError
 from histo.training.augment import augmentation
 from histo.training.config import AugmentationConfig
 from histo.training.cores import Core
@@ -27,6 +28,11 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
         Crops in all: steps x batch.
     crop_px
         Side of a crop in pixels.
+
+    Raises
+    ------
+    ConfigError
+        If a core is smaller than the largest crop.
     """
 
     def __init__(
@@ -38,6 +44,13 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
         settings: AugmentationConfig,
         seed: int,
     ) -> None:
+        largest = int(crop_px / settings.scale[0])
+        for core in cores:
+            if min(core.rgb.shape[:2]) < largest:
+                raise ConfigError(
+                    f"core {core.name} is smaller than the largest crop, {largest} px "
+                    "(crop_px over the smallest scale); use a smaller optim.crop_px."
+                )
         self.cores = list(cores)
         self.organs = sorted({core.organ for core in cores})
         self.count, self.seed = count, seed

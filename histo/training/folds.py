@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from histo.errors import ConfigError
 from histo.training.cores import Core
 
 __all__ = ["core_folds", "organ_folds"]
@@ -12,7 +13,15 @@ __all__ = ["core_folds", "organ_folds"]
 def core_folds(
     cores: Sequence[Core], folds: int, seed: int
 ) -> Iterator[tuple[str, list[Core], list[Core]]]:
-    """Yield (name, learning, held out): every core is held out once, organs spread over folds."""
+    """Yield (name, learning, held out): every core is held out once, organs spread over folds.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer cores than folds.
+    """
+    if len(cores) < folds:
+        raise ConfigError(f"{len(cores)} cores cannot make {folds} folds; use a smaller folds.")
     draw = np.random.default_rng(seed)
     fold_of: dict[str, int] = {}
     start = 0

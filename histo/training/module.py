@@ -96,6 +96,7 @@ def fit_network(
         pin_memory=torch.cuda.is_available(),
     )
     module = SegmentationModule(network.to(memory_format=torch.channels_last), config)
+    module.train()  # Lightning trains each part in the mode it finds it in
     trainer = _trainer(config, log_folder, progress=progress)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning|torch")
