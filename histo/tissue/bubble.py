@@ -12,7 +12,7 @@ from histo.geometry import Spacing
 from histo.tissue.absorbance import Absorbance
 from histo.tissue.blocks import block_mean, block_size, spread_blocks
 
-__all__ = ["find_bubbles"]
+__all__ = ["find_bubbles", "off_tissue"]
 
 _BLOCK_UM = 16.0
 _RIM = 64.0  # absorbance of the weakest channel, 1/255: dark in every colour
@@ -21,6 +21,8 @@ _DIAMETER_UM = (300.0, 6000.0)
 _ROUND = 0.12  # how far the filled area may be from that of the ellipse in its bounding box
 _THICKEST = 0.12  # width of the rim against the diameter
 _LONGEST = 1.5  # axis ratio
+_AROUND_UM = 100.0
+_ON_TISSUE = 0.2  # share of tissue around a bubble from which on it lies on tissue
 
 
 def find_bubbles(light: Absorbance, spacing: Spacing) -> NDArray[np.bool_]:
@@ -42,7 +44,27 @@ def find_bubbles(light: Absorbance, spacing: Spacing) -> NDArray[np.bool_]:
             disc = ndimage.binary_fill_holes(ring)
             if _is_ring(ring, disc):
                 found[place] |= disc
+    # The rim's outer slope is soft.
+    found = ndimage.binary_dilation(found, np.ones((5, 5)))
     return spread_blocks(found, size, light.most.shape)
+
+
+def off_tissue(
+    bubbles: NDArray[np.bool_], tissue: NDArray[np.bool_], spacing: Spacing
+) -> NDArray[np.bool_]:
+    """Return bubbles with hardly any tissue around: their rims are no tissue, (H, W) of bool."""
+    labels, _ = ndimage.label(bubbles)
+    on_glass = np.zeros(bubbles.shape, np.bool_)
+    reach = [int(np.ceil(_AROUND_UM / um)) for um in spacing.pair]
+    for index, place in enumerate(ndimage.find_objects(labels), 1):
+        here = tuple(
+            slice(max(0, part.start - px), part.stop + px)
+            for part, px in zip(place, reach, strict=True)
+        )
+        outside = ~bubbles[here]
+        if tissue[here][outside].sum() < _ON_TISSUE * outside.sum():
+            on_glass[here] |= labels[here] == index
+    return on_glass
 
 
 def _in_range(place: tuple[slice, slice], step: tuple[float, float]) -> bool:

@@ -45,18 +45,23 @@ def find_folds(
     size = block_size(spacing, _BLOCK_UM)
     od = optical_density(np.rint(block_mean(rgb, size)).astype(np.uint8), white_point)
     full = block_mean(tissue, size) > 0.9
-    block_mm2 = spacing.area_mm2(size[0] * size[1])
-    if np.count_nonzero(full) * block_mm2 < _LEAST_TISSUE_MM2:
+    if np.count_nonzero(full) * spacing.area_mm2(size[0] * size[1]) < _LEAST_TISSUE_MM2:
         return np.zeros(tissue.shape, np.bool_)
     usual = np.maximum(np.median(od[full], axis=0), 0.05)
-    window = tuple(2 * round(_SURROUND_UM / _BLOCK_UM / 2) + 1 for _ in range(2))
-    inside = block_mean(tissue, size) > 0.5
-    brown = od[..., 2] > od[..., 1]
-    candidates = (od >= _EDGE * _TIMES_SLIDE * usual).all(axis=2) & inside & ~brown
+    limit = _EDGE * _TIMES_SLIDE * usual
+    candidates = (block_mean(tissue, size) > 0.5) & (od[..., 2] <= od[..., 1])
+    for channel in range(3):
+        candidates &= od[..., channel] >= limit[channel]
+    if not candidates.any():
+        return np.zeros(tissue.shape, np.bool_)
     single = full & ~ndimage.binary_dilation(candidates, np.ones((3, 3)))
-    around = np.stack([_mean_of(od[..., c], single, window) for c in range(3)], axis=-1)
-    gain = np.minimum(od / (_TIMES_SLIDE * usual), od / (_TIMES_SURROUND * around)).min(axis=2)
-    gain[~candidates] = 0
+    around = np.full_like(od, 0.05)
+    around[candidates] = _mean_around(od, single, candidates)
+    gain = np.zeros(full.shape, np.float32)
+    dense = od[candidates]
+    gain[candidates] = np.minimum(
+        dense / (_TIMES_SLIDE * usual), dense / (_TIMES_SURROUND * around[candidates])
+    ).min(axis=1)
     folded = np.zeros(full.shape, np.bool_)
     for ribbon in _ribbons(gain, size, spacing):
         if _is_doubled(np.median(od[ribbon], axis=0), np.median(around[ribbon], axis=0)):
@@ -72,14 +77,19 @@ def _is_doubled(od: NDArray[np.float32], single: NDArray[np.float32]) -> bool:
     return cosine >= _SAME_HUE and float(gain.max() / gain.min()) <= _EVEN
 
 
-def _mean_of(
-    values: NDArray[np.float32], where: NDArray[np.bool_], window: tuple[int, ...]
+def _mean_around(
+    od: NDArray[np.float32], single: NDArray[np.bool_], places: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Local mean of the values at ``where``; 0.05 at least."""
-    weight = ndimage.uniform_filter(where.astype(np.float32), window, mode="constant")
-    sums = ndimage.uniform_filter(values * where, window, mode="constant")
-    mean: NDArray[np.float32] = np.maximum(sums / np.maximum(weight, 1e-4), 0.05)
-    return mean
+    """Mean colour, shape (N, 3), of the ``single`` blocks around each of N places; 0.05 up."""
+    window = 2 * round(_SURROUND_UM / _BLOCK_UM / 2) + 1
+    weight = ndimage.uniform_filter(single.astype(np.float32), window, mode="constant")[places]
+    sums = [
+        ndimage.uniform_filter(od[..., channel] * single, window, mode="constant")[places]
+        for channel in range(3)
+    ]
+    mean = np.stack(sums, axis=1) / np.maximum(weight, 1e-4)[:, None]
+    floored: NDArray[np.float32] = np.maximum(mean, 0.05).astype(np.float32)
+    return floored
 
 
 def _ribbons(
@@ -91,8 +101,7 @@ def _ribbons(
     for index, place in enumerate(ndimage.find_objects(labels), 1):
         piece = labels[place] == index
         area_um2 = np.count_nonzero(piece) * step[0] * step[1]
-        core = float((gain[place][piece] >= 1).mean())
-        if area_um2 < _SMALLEST_MM2 * 1e6 or core < _CORE:
+        if area_um2 < _SMALLEST_MM2 * 1e6 or (gain[place][piece] >= 1).mean() < _CORE:
             continue
         inside = ndimage.distance_transform_edt(np.pad(piece, 1), sampling=step)
         width_um = 2.0 * float(inside.max())

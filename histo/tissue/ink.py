@@ -136,13 +136,12 @@ def _to_pixels(
 ) -> NDArray[np.bool_]:
     """Refine blocks to pixels: around the stroke, whatever absorbs in the stroke's colour."""
     found = spread_blocks(ink, size, light.most.shape).copy()
-    rim = spread_blocks(ndimage.binary_dilation(ink, np.ones((5, 5))), size, found.shape) & ~found
+    rim = spread_blocks(ndimage.binary_dilation(ink, np.ones((3, 3))), size, found.shape) & ~found
     rim &= light.most > _RIM
     strokes = rgb[found]
     strokes = strokes[:: max(1, len(strokes) // 100_000)]
     inked = np.zeros((41, 41), np.bool_)
     inked[_cells(_plane_of(strokes, white_point))] = True
-    inked = ndimage.maximum_filter(inked, size=3)
     found[rim] = inked[_cells(_plane_of(rgb[rim], white_point))]
     return found
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from histo.errors import TissueError
 from histo.geometry import Spacing
 from histo.tissue.absorbance import Absorbance, absorbance
-from histo.tissue.bubble import find_bubbles
+from histo.tissue.bubble import find_bubbles, off_tissue
 from histo.tissue.ink import find_ink, tissue_under
 from histo.tissue.mask import SMALLEST_TISSUE_UM2, scanner_padding, tissue_mask
 from histo.tissue.quality import quality_map
@@ -73,9 +73,11 @@ def tissue_map(
     padding = scanner_padding(rgb)
     ink = find_ink(rgb, light, glass, spacing, padding)
     tissue = tissue_mask(light, spacing, ignore=padding | ink)
+    bubbles = find_bubbles(light, spacing)
+    tissue &= ~off_tissue(bubbles, tissue, spacing)
     if not tissue.any():
         raise TissueError(_why_empty(light, padding))
-    covered = {Exclusion.BUBBLE: find_bubbles(light, spacing)}
+    covered = {Exclusion.BUBBLE: bubbles}
     if ink.any():
         covered[Exclusion.PEN] = tissue_under(ink, tissue, spacing)
         tissue |= covered[Exclusion.PEN]
