@@ -1,0 +1,154 @@
+"""OpenVINO runs the graph on the CPU: no torch, any tile size, order kept."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from nn_fakes import STRIDE_PX, noise_tiles, write_paper_bundle
+
+from histo.errors import BackendError, BundleError
+from histo.nn.bundle import GRAPH, load_bundle
+
+ov = pytest.importorskip("openvino")
+
+from histo.nn.openvino_predictor import OpenVinoPredictor, cpu_has_bf16  # noqa: E402
+
+F32 = {"precision": "f32", "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def predict(made_bundle):
+    return OpenVinoPredictor(made_bundle, **F32)
+
+
+def block_means(maps, k):
+    count, channels, height, width = maps.shape
+    return maps.reshape(count, channels, height // k, k, width // k, k).mean(axis=(3, 5))
+
+
+def test_it_gives_the_reference(made_bundle, predict):
+    """Closely: the graph holds the weights of the file, not weights rounded a second time."""
+    pixels, expected = made_bundle.reference()
+    found = predict(pixels)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_it_says_what_it_is(predict):
+    assert predict.outputs == ("collagen", "tumour")
+    assert (predict.reduction, predict.stride) == (1, STRIDE_PX)
+    assert predict.name == "openvino cpu f32"
+
+
+@pytest.mark.parametrize("k", [2, 4, 8])
+def test_a_reduction_is_the_mean_over_blocks(made_bundle, predict, tiles, k):
+    reduced = OpenVinoPredictor(made_bundle, reduction=k, **F32)
+    assert reduced.reduction == k
+    np.testing.assert_allclose(reduced(tiles), block_means(predict(tiles), k), atol=1e-5)
+
+
+def test_tiles_come_out_in_the_order_they_went_in(predict, tiles):
+    together = predict(np.concatenate([tiles, tiles[::-1]]))
+    apart = np.concatenate([predict(tile[None]) for tile in tiles])
+    np.testing.assert_array_equal(together[:3], apart)
+    np.testing.assert_array_equal(together[3:], apart[::-1])
+
+
+def test_the_tile_size_may_change_between_calls(predict, tiles):
+    before = predict(tiles)
+    assert predict(noise_tiles(1, 32, 40)).shape == (1, 2, 32, 40)
+    np.testing.assert_array_equal(predict(tiles), before)
+
+
+def test_no_tiles_give_no_maps(predict):
+    assert predict(noise_tiles(1, 64, 96)[:0]).shape == (0, 2, 64, 96)
+
+
+def test_the_pixels_given_are_left_alone(predict, tiles):
+    given = tiles.copy()
+    predict(given)
+    np.testing.assert_array_equal(given, tiles)
+
+
+def test_a_result_is_not_overwritten_by_the_next_call(predict, tiles):
+    first = predict(tiles[:1])
+    kept = first.copy()
+    predict(tiles[1:2])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_a_tile_off_the_stride_is_refused(predict):
+    with pytest.raises(ValueError, match="multiples of 8 px, found 60 x 64"):
+        predict(noise_tiles(1, 60, 64))
+
+
+def test_several_threads_may_call_it(predict, tiles):
+    inputs = [tiles[i % 3 : i % 3 + 1, : 64 - 32 * (i % 2)] for i in range(12)]
+    expected = [predict(one) for one in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(predict, inputs))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_it_imports_no_torch(made_bundle):
+    code = (
+        "import sys, numpy\n"
+        "from histo.config import InferenceSettings\n"
+        "from histo.nn import load_bundle, load_predictor\n"
+        "settings = InferenceSettings(device='cpu')\n"
+        "predict = load_predictor(load_bundle(sys.argv[1]), settings)\n"
+        "predict(numpy.zeros((1, 64, 64, 3), numpy.uint8))\n"
+        "print(predict.name, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(made_bundle.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("openvino cpu")
+    assert done.stdout.split()[-1] == "False"
+
+
+class OldCore(ov.Core):
+    """A CPU that knows fp32 only."""
+
+    def get_property(self, *_):
+        return ["FP32"]
+
+
+def test_bf16_is_refused_where_the_cpu_has_none(made_bundle, monkeypatch):
+    monkeypatch.setattr("histo.nn.openvino_predictor.ov.Core", OldCore)
+    assert not cpu_has_bf16()
+    with pytest.raises(BackendError) as caught:
+        OpenVinoPredictor(made_bundle, precision="bf16")
+    assert str(caught.value) == "this CPU has no bf16; use --precision f32 (or auto)."
+
+
+def test_auto_is_f32_where_the_cpu_has_no_bf16(made_bundle, monkeypatch):
+    monkeypatch.setattr("histo.nn.openvino_predictor.ov.Core", OldCore)
+    assert OpenVinoPredictor(made_bundle).precision == "f32"
+
+
+def test_auto_is_bf16_where_the_cpu_has_it(made_bundle, tiles, predict):
+    if not cpu_has_bf16():
+        pytest.skip("this CPU has no bf16")
+    fast = OpenVinoPredictor(made_bundle, threads=1)
+    assert fast.name == "openvino cpu bf16"
+    np.testing.assert_allclose(fast(tiles), predict(tiles), atol=6e-2)
+
+
+def test_a_graph_openvino_cannot_read_is_one_sentence(tmp_path):
+    bundle = load_bundle(write_paper_bundle(tmp_path / "tiny"))
+    with pytest.raises(BackendError, match=r"^OpenVINO cannot read the graph of tiny\.$"):
+        OpenVinoPredictor(bundle)
+
+
+def test_an_altered_graph_is_not_run(own_bundle):
+    with (own_bundle.folder / GRAPH).open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        OpenVinoPredictor(own_bundle)
