@@ -1,0 +1,156 @@
+"""The recipe: path, slide, survey, bundles, component map, scores, folder."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from histo.inference import ComponentMap
+from histo.nn import Bundle
+from histo.outputs import (
+    SlideDescription,
+    SlideResults,
+    overview_um_per_px,
+    result_folder,
+    safe_name,
+    write_results,
+)
+from histo.pipeline.answering import choose_bundles
+from histo.pipeline.options import Progress, Run, ScoreOptions
+from histo.pipeline.segmentation import plan_jobs, run_jobs
+from histo.pipeline.survey import SlideSurvey, survey_slide
+from histo.provenance import RunRecord, slide_fingerprint
+from histo.scoring import Score, area_scores, not_measured, warnings_for
+from histo.slides import open_slide
+
+__all__ = ["ScoredSlide", "score_slide"]
+
+
+@dataclass(frozen=True)
+class ScoredSlide:
+    """Where the results of a slide are, and its scores."""
+
+    folder: Path
+    scores: list[Score]
+    warnings: list[str]
+
+
+def score_slide(
+    path: str | Path,
+    out: str | Path,
+    options: ScoreOptions | None = None,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> ScoredSlide:
+    """Score one slide and write its folder of results: complete, or not at all.
+
+    Parameters
+    ----------
+    path
+        A slide in any format :func:`histo.slides.open_slide` reads.
+    out
+        Folder the result folder is made in.
+    options
+        What is known of the slide, and how it is scored.
+    name
+        Name of the result folder; the slide's own by default.
+    progress
+        Called with (stage, done, total).
+
+    Raises
+    ------
+    HistoError
+        In one sentence, whatever a user can mend: the slide, its µm/px, its stain, the bundle,
+        the device, the place for the results.
+    """
+    path, out, options = Path(path), Path(out), options or ScoreOptions()
+    tell = progress or (lambda _stage, _done, _total: None)
+    with open_slide(path, mpp=options.mpp, apply_icc=options.settings.apply_icc) as slide:
+        name = name or slide.name
+        record = RunRecord(settings=options.as_record())
+        record.slide["fingerprint"] = slide_fingerprint(path)
+        with result_folder(out, name, overwrite=options.overwrite) as folder:
+            scores = _score_into(folder, Run(slide, options, record, tell))
+    return ScoredSlide(out / safe_name(name), scores, list(record.warnings))
+
+
+def _score_into(folder: Path, run: Run) -> list[Score]:
+    run.tell("tissue", 0, 1)
+    with run.record.timed("tissue"):
+        seen = survey_slide(run.slide, run.options.roi)
+    run.record.slide |= seen.as_record(run.slide)
+    bundles, notes = choose_bundles(seen.stain, run.options)
+    jobs = plan_jobs(run, seen.tissue, bundles)
+    run.record.bundles = [_identity(bundle) for bundle in bundles]
+    for note in [*run.slide.info.notes, *notes]:
+        run.record.warn(note)
+    with _scratch(folder) as scratch:
+        return _write(folder, run, seen, bundles, run_jobs(run, jobs, scratch))
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Lend a folder for the component map's file.
+
+    Windows removes no file that is mapped, and the frames of a fault hold the map: they are
+    cleared before the folder goes.
+    """
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
+        try:
+            yield Path(name)
+        except BaseException as fault:
+            link: BaseException | None = fault
+            while link is not None:
+                traceback.clear_frames(link.__traceback__)
+                link = link.__cause__ or link.__context__
+            raise
+
+
+def _write(
+    folder: Path, run: Run, seen: SlideSurvey, bundles: list[Bundle], found: ComponentMap
+) -> list[Score]:
+    """Score the component map and write every file of the result."""
+    slide, record = run.slide, run.record
+    run.tell("results", 0, 1)
+    thresholds = {str(k): v for bundle in bundles for k, v in bundle.card.thresholds.items()}
+    with record.timed("scores"):
+        scores = area_scores(seen.tissue, found, thresholds)
+        cautions = warnings_for(scores)
+    for caution in cautions:
+        record.warn(caution.message)
+    described = SlideDescription(
+        fingerprint=record.slide["fingerprint"],
+        shape=slide.shape,
+        spacing=slide.spacing,
+        stain=str(seen.stain.stain),
+        stain_confidence=seen.stain.confidence,
+        marker=run.options.marker,
+    )
+    with record.timed("overview view"):
+        thumbnail, _ = slide.thumbnail(overview_um_per_px(described))
+    results = SlideResults(
+        slide=described,
+        scores=scores,
+        tissue_map=seen.tissue,
+        thumbnail=thumbnail,
+        component_map=found,
+        thresholds=thresholds,
+        not_measured=not_measured(found.components),
+        warnings=cautions,
+        bundles=record.bundles,
+        run=record,
+    )
+    write_results(folder, results)
+    return scores
+
+
+def _identity(bundle: Bundle) -> dict[str, str]:
+    return {
+        "name": bundle.card.name,
+        "version": bundle.card.version,
+        "sha256": bundle.sha256,
+        "licence": bundle.card.licence,
+    }

@@ -1,0 +1,106 @@
+"""Bundles over the tissue of a slide: planned together, run one after the other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from histo.errors import ConfigError
+from histo.inference import (
+    ComponentMap,
+    FlowSettings,
+    Target,
+    TilePlan,
+    TileSettings,
+    plan_tiles,
+    segment,
+)
+from histo.nn import Bundle, Predictor, load_predictor
+from histo.pipeline.options import Run
+from histo.slides import native_spacing
+from histo.tissue import TissueMap
+
+__all__ = ["Job", "plan_jobs", "run_jobs"]
+
+_READER_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bundle, ready to run over a slide."""
+
+    bundle: Bundle
+    predict: Predictor
+    plan: TilePlan
+
+    def as_record(self) -> dict[str, object]:
+        """Return what ``run.json`` says of it."""
+        return {
+            "backend": self.predict.name,
+            "grid_um_per_px": self.plan.spacing.pair,
+            "canvas_um_per_px": self.plan.canvas_spacing.pair,
+            "tiles": len(self.plan),
+            "tile_px": self.plan.tile_px,
+            "context_px": self.plan.context_px,
+        }
+
+
+def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle]) -> list[Job]:
+    """Load the networks and plan their tiles, before any of them runs for hours.
+
+    Raises
+    ------
+    BundleError, BackendError
+        If a network cannot be loaded.
+    ConfigError
+        If a tile is too small for its context, or the bundles' canvases do not fit together.
+    """
+    jobs = [_job(run, tissue, bundle) for bundle in bundles]
+    canvases = {(job.plan.canvas_shape, job.plan.canvas_spacing.pair) for job in jobs}
+    if len(canvases) > 1:
+        raise ConfigError(
+            "the bundles write canvases of different µm/px and cannot be combined; "
+            "give one --bundle, or bundles of the same canvas_um_per_px."
+        )
+    return jobs
+
+
+def _job(run: Run, tissue: TissueMap, bundle: Bundle) -> Job:
+    card, settings = bundle.card, run.options.settings
+    grid = native_spacing(run.slide, card.um_per_px)
+    reduction = max(1, round(card.canvas_um_per_px / grid.mean))
+    with run.record.timed("load network"):
+        predict = load_predictor(bundle, settings, reduction=reduction)
+    plan = plan_tiles(
+        run.slide.frame_shape(grid),
+        grid,
+        Target(tissue.measurable, tissue.spacing),
+        TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
+        reduction=reduction,
+        stride_px=predict.stride,
+    )
+    return Job(bundle, predict, plan)
+
+
+def run_jobs(run: Run, jobs: list[Job], scratch: Path) -> ComponentMap:
+    """Run the networks over their tiles and put their components on one canvas."""
+    maps = [_component_map(run, job, scratch) for job in jobs]
+    if len(maps) == 1:
+        return maps[0]
+    probability = np.concatenate([one.probability for one in maps])
+    names = tuple(name for one in maps for name in one.components)
+    return ComponentMap(probability, names, maps[0].spacing, maps[0].plan)
+
+
+def _component_map(run: Run, job: Job, scratch: Path) -> ComponentMap:
+    settings, name = run.options.settings, job.bundle.card.name
+    run.record.settings[name] = job.as_record()
+    with run.record.timed("segment"):
+        return segment(
+            run.slide,
+            job.plan,
+            job.predict,
+            FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),
+            scratch=scratch,
+            progress=lambda done, total: run.tell(name, done, total),
+        )
