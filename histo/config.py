@@ -1,13 +1,13 @@
 """Typed settings: frozen, read from YAML, an unknown key is an error."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from histo.errors import ConfigError, HistoError
-from histo.vocabulary import Component, Marker, Stain
+from histo.vocabulary import Component, Device, Marker, Precision, Stain
 
 __all__ = ["InferenceSettings", "Panel", "PanelEntry", "StrictModel", "read_yaml"]
 
@@ -73,8 +73,8 @@ class InferenceSettings(StrictModel):
     tile_px: int | None = Field(None, ge=64, le=8192, description="None: the bundle's own tile")
     batch: int = Field(4, ge=1, le=1024)
     threads: int | None = Field(None, ge=1, le=256, description="reader threads; None: chosen")
-    device: Literal["auto", "cpu", "cuda", "mps", "torch-cpu"] = "auto"
-    precision: Literal["auto", "f32", "bf16"] = "auto"
+    device: Device = Device.AUTO
+    precision: Precision = Precision.AUTO
     apply_icc: bool = False
 
 

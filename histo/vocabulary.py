@@ -1,8 +1,17 @@
-"""The words of the project: stains, markers, components, and what a pixel may be instead."""
+"""The words of the project: stains, markers, components, exclusions, devices."""
 
 from enum import StrEnum
 
-__all__ = ["COLOURS", "RESEARCH_USE", "Component", "Exclusion", "Marker", "Stain"]
+__all__ = [
+    "COLOURS",
+    "RESEARCH_USE",
+    "Component",
+    "Device",
+    "Exclusion",
+    "Marker",
+    "Precision",
+    "Stain",
+]
 
 RESEARCH_USE = "Research use only. Not for diagnostic procedures."
 
@@ -44,6 +53,24 @@ class Exclusion(StrEnum):
     PEN = "pen"
     FOLD = "fold"
     BUBBLE = "bubble"
+
+
+class Device(StrEnum):
+    """Where a network runs; auto is a GPU where there is one, else OpenVINO on the CPU."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+    TORCH_CPU = "torch-cpu"
+
+
+class Precision(StrEnum):
+    """Arithmetic of a network; auto is bf16 where the device has it."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
 
 
 COLOURS: dict[str, tuple[int, int, int]] = {
