@@ -1,6 +1,8 @@
 """The commands put together; modules of commands import nothing heavy before they run."""
 
+import signal
 import sys
+import warnings
 
 import typer
 
@@ -45,4 +47,14 @@ def run(command: str | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):  # a Windows console may not be UTF-8
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    app([command, *sys.argv[1:]] if command else sys.argv[1:], prog_name="histo")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' advice to programmers; --debug shows it
+    signal.signal(signal.SIGTERM, _end)
+    if command:
+        sys.argv.insert(1, command)
+    app(prog_name="histo")  # reads sys.argv itself: only then *.svs is expanded on Windows
+
+
+def _end(number: int, _frame: object) -> None:
+    """End by exception when a cluster ends the job, so that nothing half-written is left."""
+    raise SystemExit(128 + number)

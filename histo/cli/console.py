@@ -2,7 +2,10 @@
 
 import json
 import logging
+import math
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,22 +14,24 @@ import typer
 
 from histo.errors import HistoError
 
-__all__ = ["DEBUG", "JSON", "faults", "print_json", "progress_bar", "sentence"]
-
-DEBUG = typer.Option(False, "--debug", help="Show tracebacks and details.")
-JSON = typer.Option(False, "--json", help="Print JSON only, for programs.")
+__all__ = ["faults", "print_json", "progress_bar", "report", "sentence"]
 
 
 def sentence(fault: BaseException) -> str:
-    """Say in one sentence what went wrong."""
+    """Say in one sentence, on one line, what went wrong."""
     if isinstance(fault, HistoError):
-        return str(fault)
+        return " ".join(str(fault).split())
     if isinstance(fault, MemoryError):
         return "the machine has no memory left; close other programs or use a smaller --tile."
-    return (
-        f"unexpected {type(fault).__name__}: {fault} "
-        "(please report it, with what --debug prints)."
-    )
+    words = " ".join(f"unexpected {type(fault).__name__}: {fault}".split())
+    return f"{words} (please report it, with what --debug prints)."
+
+
+def report(fault: BaseException, *, debug: bool) -> None:
+    """Print the sentence on standard error; with ``debug`` the traceback before it."""
+    if debug:
+        traceback.print_exception(fault)
+    typer.echo(f"Error: {sentence(fault)}", err=True)
 
 
 @contextmanager
@@ -35,27 +40,26 @@ def faults(*, debug: bool) -> Iterator[None]:
     logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, stream=sys.stderr)
     if debug:
         logging.getLogger("PIL").setLevel(logging.INFO)
+        warnings.simplefilter("default")
     try:
         yield
-    except (typer.Exit, typer.Abort, typer.BadParameter):
-        raise
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise  # typer's own; it also ends quietly where nobody reads on (| head)
     except KeyboardInterrupt:
         typer.echo("Interrupted; nothing half-written was left.", err=True)
         raise typer.Exit(130) from None
     except Exception as fault:
-        if debug:
-            raise
-        typer.echo(f"Error: {sentence(fault)}", err=True)
+        report(fault, debug=debug)
         raise typer.Exit(1) from None
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on standard output; NaN becomes null."""
+    """Print a value as JSON on standard output; NaN and infinity become null."""
     typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -82,7 +86,7 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[str, int, int
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a file may be called "[/b].svs"
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

@@ -1,12 +1,13 @@
 """``histo infer``: score slides."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from histo.cli.console import DEBUG, JSON, faults, print_json, progress_bar, sentence
-from histo.vocabulary import RESEARCH_USE, Marker, Stain
+from histo.cli import options as given
+from histo.cli.console import faults, print_json, progress_bar, report, sentence
+from histo.vocabulary import RESEARCH_USE, Device, Precision
 
 if TYPE_CHECKING:
     from histo.pipeline import ScoredSlide, ScoreOptions
@@ -15,34 +16,24 @@ __all__ = ["infer", "print_scores"]
 
 
 def infer(
-    slides: Annotated[list[Path], typer.Argument(help="Slide files.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
-    mpp: Annotated[
-        float | None, typer.Option(help="µm/px of the slide; counts before its own.")
-    ] = None,
-    stain: Annotated[
-        Stain | None, typer.Option(case_sensitive=False, help="The stain; else it is identified.")
-    ] = None,
-    marker: Annotated[
-        Marker | None, typer.Option(case_sensitive=False, help="What the brown of DAB stands for.")
-    ] = None,
-    panel: Annotated[str, typer.Option(help="Preset: which bundles answer.")] = "default",
-    bundle: Annotated[
-        list[str] | None, typer.Option(help="Bundle by name or folder, instead of the panel's.")
-    ] = None,
-    roi: Annotated[
-        Path | None, typer.Option(help="GeoJSON of regions; only tissue inside is scored.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps or torch-cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, f32 or bf16.")] = "auto",
-    tile: Annotated[int | None, typer.Option(help="Tile side in px.")] = None,
-    batch: Annotated[int, typer.Option(help="Tiles at once.")] = 4,
-    threads: Annotated[int | None, typer.Option(help="Reader threads.")] = None,
-    apply_icc: Annotated[bool, typer.Option("--apply-icc", help="Apply the ICC profile.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace older results.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Go on where stains clash.")] = False,
-    as_json: bool = JSON,
-    debug: bool = DEBUG,
+    slides: given.SlideFiles,
+    out: given.Out,
+    mpp: given.Mpp = None,
+    stain: given.StainSaid = None,
+    marker: given.MarkerSaid = None,
+    panel: given.PanelName = "default",
+    bundle: given.Bundles = None,
+    roi: given.Roi = None,
+    device: given.RunsOn = Device.AUTO,
+    precision: given.PrecisionAsked = Precision.AUTO,
+    tile: given.Tile = None,
+    batch: given.Batch = 4,
+    threads: given.Threads = None,
+    apply_icc: given.ApplyIcc = False,
+    overwrite: given.Overwrite = False,
+    force: given.Force = False,
+    as_json: given.AsJson = False,
+    debug: given.Debug = False,
 ) -> None:
     """Score slides: a folder of results for each, complete or absent.
 
@@ -52,16 +43,13 @@ def infer(
         from histo.config import InferenceSettings
         from histo.pipeline import ScoreOptions
 
-        settings = InferenceSettings.parse(
-            {
-                "device": device,
-                "precision": precision,
-                "tile_px": tile,
-                "batch": batch,
-                "threads": threads,
-                "apply_icc": apply_icc,
-            },
-            "the command line",
+        settings = InferenceSettings(
+            device=device,
+            precision=precision,
+            tile_px=tile,
+            batch=batch,
+            threads=threads,
+            apply_icc=apply_icc,
         )
         options = ScoreOptions(
             mpp=mpp,
@@ -75,12 +63,12 @@ def infer(
             force=force,
         )
         entries = _score_all(slides, out, options, as_json=as_json, debug=debug)
+        failed = sum("error" in entry for entry in entries)
         if as_json:
             print_json(entries)
         elif len(entries) > 1:
-            failed = sum("error" in entry for entry in entries)
             typer.echo(f"{len(entries) - failed} of {len(entries)} slides scored.")
-        if any("error" in entry for entry in entries):
+        if failed:
             raise typer.Exit(1)
 
 
@@ -88,7 +76,6 @@ def _score_all(
     slides: list[Path], out: Path, options: "ScoreOptions", *, as_json: bool, debug: bool
 ) -> list[dict[str, Any]]:
     """Score one after the other; a fault of one is that one's."""
-    from histo.errors import HistoError
     from histo.pipeline import score_slide
 
     entries: list[dict[str, Any]] = []
@@ -99,11 +86,9 @@ def _score_all(
             with progress_bar(title, quiet=as_json) as tell:
                 scored = score_slide(path, out, options, name=name, progress=tell)
         except Exception as fault:
-            if debug and not isinstance(fault, HistoError):
-                raise
             entries.append({"slide": name, "error": sentence(fault)})
-            if not as_json:
-                typer.echo(f"Error: {sentence(fault)}", err=True)
+            if debug or not as_json:
+                report(fault, debug=debug)
         else:
             values = {score.name: score.value for score in scored.scores}
             entry = {"slide": name, "results": str(scored.folder), "scores": values}
@@ -115,22 +100,26 @@ def _score_all(
 
 def _folder_names(slides: list[Path]) -> list[str]:
     """Name a result folder for each slide; slides of the same name are numbered."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()  # without case, as Windows and macOS see them
     names = []
     for path in slides:
-        key = path.stem.casefold()
-        seen[key] = seen.get(key, 0) + 1
-        names.append(path.stem if seen[key] == 1 else f"{path.stem}-{seen[key]}")
+        name, number = path.stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{path.stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
     return names
 
 
 def print_scores(title: str, scored: "ScoredSlide") -> None:
     """Print what matters for a person: scores that are not zero exclusions, and warnings."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("score")
     table.add_column("value", justify="right")
     table.add_column("unit")
@@ -140,7 +129,10 @@ def print_scores(title: str, scored: "ScoredSlide") -> None:
         value = "not defined" if score.value != score.value else f"{score.value:.4g}"
         table.add_row(score.name, value, "" if score.unit == "1" else score.unit)
     console.print(table)
+    if scored.not_measured:
+        names = ", ".join(entry.component for entry in scored.not_measured)
+        console.print(f"Not measured: {names} (scores.json says what is needed)")
     for warning in scored.warnings:
-        console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
-    console.print(f"Results: {scored.folder}", highlight=False, soft_wrap=True)
-    console.print(f"[dim]{RESEARCH_USE}[/]", highlight=False)
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
+    console.print(f"Results: {escape(str(scored.folder))}")
+    console.print(f"[dim]{RESEARCH_USE}[/]")

@@ -1,85 +1,112 @@
 """``histo info``: what a slide is, and what would be refused."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from histo.cli.console import DEBUG, JSON, faults, print_json
+from histo.cli import options as given
+from histo.cli.console import faults, print_json
+
+if TYPE_CHECKING:
+    from histo.slides import Slide
 
 __all__ = ["info"]
 
 
 def info(
-    slide: Annotated[Path, typer.Argument(help="A slide file.", show_default=False)],
-    mpp: Annotated[float | None, typer.Option(help="µm/px of the slide.")] = None,
-    as_json: bool = JSON,
-    debug: bool = DEBUG,
+    slide: given.SlideFile,
+    mpp: given.Mpp = None,
+    as_json: given.AsJson = False,
+    debug: given.Debug = False,
 ) -> None:
     """Show size, µm/px and its source, levels, vendor, stain, and what would be refused."""
     with faults(debug=debug):
-        facts = _facts(slide, mpp)
+        from histo.slides import open_slide
+
+        with open_slide(slide, mpp=mpp) as opened:
+            facts = {"file": slide.name, **_facts(opened), **_seen(opened)}
         if as_json:
             print_json(facts)
-            return
-        for key, value in facts.items():
-            for line in value if isinstance(value, list) else [value]:
-                typer.echo(f"{key.replace('_', ' '):<16} {line}")
+        else:
+            for name, text in _lines(facts):
+                typer.echo(f"{name:<16} {text}")
 
 
-def _facts(path: Path, mpp: float | None) -> dict[str, Any]:
-    from histo.errors import HistoError
-    from histo.slides import open_slide
-
-    with open_slide(path, mpp=mpp) as slide:
-        height, width = slide.shape
-        details = slide.info
-        facts: dict[str, Any] = {
-            "file": path.name,
-            "size_px": f"{width} x {height}",
-            "um_per_px": None,
-            "spacing_source": details.spacing_source,
-            "levels": [
-                f"{level.shape[1]} x {level.shape[0]} (1:{level.downsample[0]:g})"
-                for level in slide.levels
-            ],
-            "vendor": details.vendor,
-            "reader": details.reader,
-            "objective": details.objective_power,
-            "icc_profile": "embedded" if details.icc_profile else "none",
-            "notes": list(details.notes),
-            "refused": [],
-        }
-        try:
-            spacing = slide.spacing
-            facts["um_per_px"] = f"{spacing.col:.4g} x {spacing.row:.4g}"
-            facts["size_mm"] = (
-                f"{width * spacing.col / 1000:.2f} x {height * spacing.row / 1000:.2f}"
-            )
-            facts |= _seen(slide)
-        except HistoError as fault:
-            facts["refused"].append(str(fault))
-    return facts
-
-
-def _seen(slide: Any) -> dict[str, Any]:
-    """Look at the low-power view: stain and tissue."""
-    from histo.pipeline import TISSUE_UM_PER_PX, ScoreOptions, choose_bundles
-    from histo.errors import HistoError
-    from histo.stains import identify_stain
-    from histo.tissue import tissue_map
-
-    view, spacing = slide.thumbnail(TISSUE_UM_PER_PX)
-    tissue = tissue_map(view, spacing)
-    guess = identify_stain(view, tissue.measurable, tissue.white_point)
-    found: dict[str, Any] = {
-        "stain": f"{guess.stain} (confidence {guess.confidence:.2f})",
-        "tissue_mm2": round(spacing.area_mm2(int(tissue.tissue.sum())), 3),
+def _facts(slide: "Slide") -> dict[str, Any]:
+    """Return what the file says."""
+    details = slide.info
+    return {
+        "vendor": details.vendor,
+        "reader": details.reader,
+        "size_px": _size(slide.shape),
+        "levels": [
+            {"size_px": _size(level.shape), "downsample": level.downsample[0]}
+            for level in slide.levels
+        ],
+        "um_per_px": None,
+        "um_per_px_source": details.spacing_source,
+        "size_mm": None,
+        "objective": details.objective_power,
+        "icc_profile": details.icc_profile,
     }
+
+
+def _seen(slide: "Slide") -> dict[str, Any]:
+    """Return what scoring would find, as far as it would get; where it stops is ``refused``."""
+    from histo.errors import HistoError
+    from histo.pipeline import ScoreOptions, choose_bundles, survey_slide
+
+    found: dict[str, Any] = {}
+    notes, refused = list(slide.info.notes), []
     try:
-        bundles, notes = choose_bundles(guess, ScoreOptions())
+        spacing = slide.spacing
+        found["um_per_px"] = {"x": spacing.col, "y": spacing.row}
+        height, width = slide.shape
+        found["size_mm"] = [width * spacing.col / 1000, height * spacing.row / 1000]
+        seen = survey_slide(slide)
+        tissue = seen.tissue
+        found["tissue_mm2"] = tissue.spacing.area_mm2(int(tissue.tissue.sum()))
+        found["excluded_mm2"] = tissue.spacing.area_mm2(int((tissue.exclusion > 0).sum()))
+        found["stain"] = str(seen.stain.stain)
+        found["stain_confidence"] = seen.stain.confidence
+        bundles, more = choose_bundles(seen.stain, ScoreOptions())
         found["bundles"] = [bundle.card.name for bundle in bundles]
-        found["notes"] = [*slide.info.notes, *notes]
+        notes += more
     except HistoError as fault:
-        found["refused"] = [str(fault)]
-    return found
+        refused.append(str(fault))
+    return {**found, "notes": notes, "refused": refused}
+
+
+def _size(shape: tuple[int, int]) -> list[int]:
+    return [shape[1], shape[0]]
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (name, words) of what is worth a line to a person."""
+    mm, size, levels = facts["size_mm"], facts["size_px"], facts["levels"]
+    lines = [
+        ("file", facts["file"]),
+        ("format", f"{facts['vendor']}, read by {facts['reader']}"),
+        ("size", f"{size[0]} x {size[1]} px" + (f", {mm[0]:.2f} x {mm[1]:.2f} mm" if mm else "")),
+        ("levels", ", ".join(f"1:{level['downsample']:g}" for level in levels)),
+        ("spacing", _spacing(facts)),
+        ("ICC profile", "embedded" if facts["icc_profile"] else "none"),
+    ]
+    if facts["objective"]:
+        lines.append(("objective", f"{facts['objective']:g}x"))
+    if "tissue_mm2" in facts:
+        lines.append(("tissue", f"{facts['tissue_mm2']:.4g} mm²"))
+        lines.append(("  of it unfit", f"{facts['excluded_mm2']:.4g} mm²"))
+    if "stain" in facts:
+        lines.append(("stain", f"{facts['stain']} (confidence {facts['stain_confidence']:.2f})"))
+    if "bundles" in facts:
+        lines.append(("bundles", ", ".join(facts["bundles"])))
+    lines += [("note", note) for note in facts["notes"]]
+    return lines + [("refused", fault) for fault in facts["refused"] or ["no"]]
+
+
+def _spacing(facts: dict[str, Any]) -> str:
+    um = facts["um_per_px"]
+    if um is None:
+        return "not known"
+    return f"{um['x']:.4g} x {um['y']:.4g} µm/px (from {facts['um_per_px_source']})"

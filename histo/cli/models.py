@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from histo.cli.console import DEBUG, JSON, faults, print_json
+from histo.cli import options as given
+from histo.cli.console import faults, print_json
 
 __all__ = ["app"]
 
@@ -14,7 +15,7 @@ _NAME = Annotated[str, typer.Argument(help="Bundle by name or folder.", show_def
 
 
 @app.command("list")
-def list_bundles(as_json: bool = JSON, debug: bool = DEBUG) -> None:
+def list_bundles(as_json: given.AsJson = False, debug: given.Debug = False) -> None:
     """List the bundles that ship with histo."""
     with faults(debug=debug):
         from histo.assets import bundle_names
@@ -24,6 +25,8 @@ def list_bundles(as_json: bool = JSON, debug: bool = DEBUG) -> None:
         if as_json:
             print_json([card.model_dump(mode="json") for card in cards])
             return
+        if not cards:
+            typer.echo("No bundle ships with this installation; histo doctor says more.", err=True)
         for card in cards:
             gives = ", ".join(card.components)
             stains = ", ".join(card.stains)
@@ -31,7 +34,7 @@ def list_bundles(as_json: bool = JSON, debug: bool = DEBUG) -> None:
 
 
 @app.command("show")
-def show(name: _NAME, as_json: bool = JSON, debug: bool = DEBUG) -> None:
+def show(name: _NAME, as_json: given.AsJson = False, debug: given.Debug = False) -> None:
     """Show the card of a bundle."""
     with faults(debug=debug):
         from histo.nn import load_bundle
@@ -48,7 +51,7 @@ def show(name: _NAME, as_json: bool = JSON, debug: bool = DEBUG) -> None:
 
 
 @app.command("verify")
-def verify(name: _NAME, as_json: bool = JSON, debug: bool = DEBUG) -> None:
+def verify(name: _NAME, as_json: given.AsJson = False, debug: given.Debug = False) -> None:
     """Check digests, licence, size, and that every backend here gives the reference output."""
     with faults(debug=debug):
         from histo.nn import load_bundle, verify_bundle

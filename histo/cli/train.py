@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from histo.cli.console import DEBUG, faults
+from histo.cli import options as given
+from histo.cli.console import faults
 
 __all__ = ["train"]
 
@@ -18,7 +19,7 @@ def train(
     cross_validation: Annotated[
         bool, typer.Option(help="Measure on held-out cores and organs first.")
     ] = True,
-    debug: bool = DEBUG,
+    debug: given.Debug = False,
 ) -> None:
     """Train a network from a configuration and write its bundle."""
     with faults(debug=debug):

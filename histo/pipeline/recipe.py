@@ -22,7 +22,7 @@ from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.pipeline.segmentation import plan_jobs, run_jobs
 from histo.pipeline.survey import SlideSurvey, survey_slide
 from histo.provenance import RunRecord, slide_fingerprint
-from histo.scoring import Score, area_scores, not_measured, warnings_for
+from histo.scoring import NotMeasured, Score, area_scores, not_measured, warnings_for
 from histo.slides import open_slide
 
 __all__ = ["ScoredSlide", "score_slide"]
@@ -30,10 +30,11 @@ __all__ = ["ScoredSlide", "score_slide"]
 
 @dataclass(frozen=True)
 class ScoredSlide:
-    """Where the results of a slide are, and its scores."""
+    """Where the results of a slide are, its scores, and what it has no score for."""
 
     folder: Path
     scores: list[Score]
+    not_measured: list[NotMeasured]
     warnings: list[str]
 
 
@@ -73,11 +74,11 @@ def score_slide(
         record = RunRecord(settings=options.as_record())
         record.slide["fingerprint"] = slide_fingerprint(path)
         with result_folder(out, name, overwrite=options.overwrite) as folder:
-            scores = _score_into(folder, Run(slide, options, record, tell))
-    return ScoredSlide(out / safe_name(name), scores, list(record.warnings))
+            results = _score_into(folder, Run(slide, options, record, tell))
+    return ScoredSlide(out / safe_name(name), *results, list(record.warnings))
 
 
-def _score_into(folder: Path, run: Run) -> list[Score]:
+def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]:
     run.tell("tissue", 0, 1)
     with run.record.timed("tissue"):
         seen = survey_slide(run.slide, run.options.roi)
@@ -111,7 +112,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 def _write(
     folder: Path, run: Run, seen: SlideSurvey, bundles: list[Bundle], found: ComponentMap
-) -> list[Score]:
+) -> tuple[list[Score], list[NotMeasured]]:
     """Score the component map and write every file of the result."""
     slide, record = run.slide, run.record
     run.tell("results", 0, 1)
@@ -129,6 +130,7 @@ def _write(
         stain_confidence=seen.stain.confidence,
         marker=run.options.marker,
     )
+    missing = not_measured(found.components)
     with record.timed("overview view"):
         thumbnail, _ = slide.thumbnail(overview_um_per_px(described))
     results = SlideResults(
@@ -138,13 +140,13 @@ def _write(
         thumbnail=thumbnail,
         component_map=found,
         thresholds=thresholds,
-        not_measured=not_measured(found.components),
+        not_measured=missing,
         warnings=cautions,
         bundles=record.bundles,
         run=record,
     )
     write_results(folder, results)
-    return scores
+    return scores, missing
 
 
 def _identity(bundle: Bundle) -> dict[str, str]:
