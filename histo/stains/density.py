@@ -34,8 +34,9 @@ def optical_density(rgb: NDArray[np.uint8], white_point: ArrayLike) -> NDArray[n
 
     Examples
     --------
-    >>> optical_density(np.array([[[24, 240, 255]]], np.uint8), (240, 240, 240)).round(3).tolist()
-    [[[1.0, 0.0, -0.026]]]
+    >>> rgb = np.array([[24, 240, 255]], np.uint8)
+    >>> optical_density(rgb, (240, 240, 240)).astype(float).round(3)
+    array([[ 1.   ,  0.   , -0.026]])
     """
     pixels = np.asarray(rgb)
     if pixels.dtype != np.uint8 or pixels.ndim < 1 or pixels.shape[-1] != 3:
