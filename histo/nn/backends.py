@@ -24,11 +24,24 @@ def available_devices() -> list[str]:
     return devices
 
 
-def load_predictor(bundle: Bundle, settings: InferenceSettings, *, reduction: int = 1) -> Predictor:
+def load_predictor(
+    bundle: Bundle, settings: InferenceSettings, *, reduction: int = 1, context_px: int = 0
+) -> Predictor:
     """Return the predictor the settings ask for.
 
     "auto" is a GPU where one is visible, else OpenVINO on the CPU; "torch-cpu" runs torch on the
     CPU, for comparison.
+
+    Parameters
+    ----------
+    bundle
+        The network.
+    settings
+        Device and precision.
+    reduction
+        k: the mean over k x k pixels is taken on the device.
+    context_px
+        Border of a tile whose answer nobody reads. A backend may leave it out, as 0.
 
     Raises
     ------
@@ -41,7 +54,9 @@ def load_predictor(bundle: Bundle, settings: InferenceSettings, *, reduction: in
     if device == "cpu":
         from histo.nn.openvino_predictor import OpenVinoPredictor
 
-        return OpenVinoPredictor(bundle, reduction=reduction, precision=settings.precision)
+        return OpenVinoPredictor(
+            bundle, reduction=reduction, precision=settings.precision, context_px=context_px
+        )
     if find_spec("torch") is None or find_spec("segmentation_models_pytorch") is None:
         raise BackendError(
             f"--device {device} needs torch; install it with: pip install 'histo-stroma[gpu]'"

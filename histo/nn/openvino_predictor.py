@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
 from histo.errors import BackendError
 from histo.nn.bundle import GRAPH, Bundle
+from histo.nn.openvino_graph import lighten
 
 __all__ = ["OpenVinoPredictor", "cpu_has_bf16"]
 
@@ -32,6 +32,8 @@ class OpenVinoPredictor:
         k: the graph ends with a mean over k x k pixels.
     precision
         "f32", "bf16", or "auto": bf16 where the CPU has it.
+    context_px
+        Border of a tile whose answer nobody reads: it is not computed, and comes out as 0.
     threads
         CPU threads; None leaves it to OpenVINO.
 
@@ -47,6 +49,7 @@ class OpenVinoPredictor:
         *,
         reduction: int = 1,
         precision: str = "auto",
+        context_px: int = 0,
         threads: int | None = None,
     ) -> None:
         card = bundle.card
@@ -64,8 +67,8 @@ class OpenVinoPredictor:
             self._model = self._core.read_model(str(bundle.file(GRAPH)))
         except RuntimeError as fault:
             raise BackendError(f"OpenVINO cannot read the graph of {card.name}.") from fault
-        if reduction > 1:
-            self._model = _reduced(self._model, reduction)
+        self._context_px = context_px
+        self._border = 0
         self._turn = Lock()  # one queue, one callback: calls from several threads take turns
         self._queue: Any = None
         self._tile_shape: tuple[int, ...] = ()
@@ -74,9 +77,12 @@ class OpenVinoPredictor:
         """Compile for tiles of that size; done on the first call if not before."""
         if height % self.stride or width % self.stride:
             raise ValueError(f"tiles are multiples of {self.stride} px, found {height} x {width}")
-        self._model.reshape([1, height, width, 3])
+        model = self._model.clone()
+        model.reshape([1, height, width, 3])
+        model, border_px = lighten(model, self.reduction, self._context_px)
+        self._border = border_px // self.reduction
         compiled = self._core.compile_model(
-            self._model,
+            model,
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": self.precision,
@@ -97,20 +103,14 @@ class OpenVinoPredictor:
             self.prepare(*tiles.shape[1:3])
         count, height, width = tiles.shape[:3]
         k = self.reduction
-        result = np.empty((count, len(self.outputs), height // k, width // k), np.float32)
+        result = np.zeros((count, len(self.outputs), height // k, width // k), np.float32)
+        rows, cols = (slice(self._border, side // k - self._border) for side in (height, width))
 
         def keep(request: Any, index: int) -> None:
-            result[index] = request.get_output_tensor(0).data[0]
+            result[index, :, rows, cols] = request.get_output_tensor(0).data[0]
 
         self._queue.set_callback(keep)
         for index in range(count):
             self._queue.start_async({0: tiles[index : index + 1]}, index)
         self._queue.wait_all()
         return result
-
-
-def _reduced(model: Any, k: int) -> Any:
-    """Append a mean over k x k pixels to the graph."""
-    probability = model.output(0).get_node().input_value(0)  # output(0) is the end of the graph
-    pooled = ops.avg_pool(probability, [k, k], [0, 0], [0, 0], [k, k], exclude_pad=True)
-    return ov.Model([pooled], model.get_parameters(), model.get_friendly_name())

@@ -70,7 +70,7 @@ def _job(run: Run, tissue: TissueMap, bundle: Bundle) -> Job:
     grid = native_spacing(run.slide, card.um_per_px)
     reduction = max(1, round(card.canvas_um_per_px / grid.mean))
     with run.record.timed("load network"):
-        predict = load_predictor(bundle, settings, reduction=reduction)
+        predict = load_predictor(bundle, settings, reduction=reduction, context_px=card.context_px)
     plan = plan_tiles(
         run.slide.frame_shape(grid),
         grid,

@@ -49,6 +49,15 @@ def test_a_reduction_is_the_mean_over_blocks(made_bundle, predict, tiles, k):
     np.testing.assert_allclose(reduced(tiles), block_means(predict(tiles), k), atol=1e-5)
 
 
+def test_the_context_may_come_out_empty_and_the_rest_is_the_same(made_bundle, predict, tiles):
+    context, k = 16, 4
+    lean = OpenVinoPredictor(made_bundle, reduction=k, context_px=context, **F32)
+    found, whole = lean(tiles), block_means(predict(tiles), k)
+    inside = (..., slice(context // k, -context // k), slice(context // k, -context // k))
+    np.testing.assert_allclose(found[inside], whole[inside], atol=1e-5)
+    assert not found[..., 0, :].any()
+
+
 def test_tiles_come_out_in_the_order_they_went_in(predict, tiles):
     together = predict(np.concatenate([tiles, tiles[::-1]]))
     apart = np.concatenate([predict(tile[None]) for tile in tiles])
