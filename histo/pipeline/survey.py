@@ -1,19 +1,25 @@
 """What the low-power view of a slide tells: where its tissue is, and how it is stained."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from histo.errors import AnnotationError
-from histo.slides import Slide
+from histo.geometry import Box, Spacing
+from histo.slides import Slide, native_spacing
 from histo.stains import StainGuess, identify_stain
-from histo.tissue import TissueMap, tissue_map
+from histo.tissue import Field, TissueMap, tissue_map
 
 __all__ = ["TISSUE_UM_PER_PX", "SlideSurvey", "survey_slide"]
 
 TISSUE_UM_PER_PX = 8.0
+_FOCUS_UM_PER_PX = 2.0
+_FIELD_UM, _FIELD_STEP_UM = 500.0, 1000.0  # focus drifts over millimetres: a quarter is enough
+_FLAT = 12  # grey levels: a field of bare glass varies less
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class SlideSurvey:
 
 
 def survey_slide(slide: Slide, roi: Path | None = None) -> SlideSurvey:
-    """Look at a slide at 8 µm/px.
+    """Look at a slide at 8 µm/px, and at 2 µm/px in sampled fields to judge its focus.
 
     The stain is judged on all tissue, also where a region of interest is given.
 
@@ -55,9 +61,27 @@ def survey_slide(slide: Slide, roi: Path | None = None) -> SlideSurvey:
         If the region file is broken, or holds no tissue.
     """
     view, spacing = slide.thumbnail(TISSUE_UM_PER_PX)
-    tissue = tissue_map(view, spacing)
+    tissue = tissue_map(view, spacing, fields=_fields(slide, view, spacing))
     stain = identify_stain(view, tissue.measurable, tissue.white_point)
     return SlideSurvey(tissue if roi is None else _inside(tissue, slide, roi), stain)
+
+
+def _fields(slide: Slide, view: NDArray[np.uint8], spacing: Spacing) -> Iterator[Field]:
+    """Yield finer views on a lattice, one at a time; places of bare glass are not read."""
+    fine = native_spacing(slide, _FOCUS_UM_PER_PX)
+    height, width = (slide.shape[0] * slide.spacing.row, slide.shape[1] * slide.spacing.col)
+    side = (round(_FIELD_UM / fine.row), round(_FIELD_UM / fine.col))
+    for top in np.arange(0.0, height, _FIELD_STEP_UM):
+        for left in np.arange(0.0, width, _FIELD_STEP_UM):
+            rows = slice(int(top / spacing.row), int((top + _FIELD_UM) / spacing.row) + 1)
+            cols = slice(int(left / spacing.col), int((left + _FIELD_UM) / spacing.col) + 1)
+            if np.ptp(view[rows, cols, 1]) < _FLAT:
+                continue
+            corner = (round(top / fine.row), round(left / fine.col))
+            box = Box(*corner, *side).intersect(Box(0, 0, *slide.frame_shape(fine)))
+            if box:
+                place = (corner[0] * fine.row, corner[1] * fine.col)
+                yield Field(slide.read(box, fine), fine, *place)
 
 
 def _inside(tissue: TissueMap, slide: Slide, roi: Path) -> TissueMap:
