@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histo.errors import AnnotationError
+from histo.errors import AnnotationError, TissueError
 from histo.geometry import Box, Spacing
 from histo.slides import Slide, native_spacing
 from histo.stains import StainGuess, identify_stain
 from histo.tissue import Field, TissueMap, tissue_map
+from histo.vocabulary import Exclusion
 
 __all__ = ["TISSUE_UM_PER_PX", "SlideSurvey", "survey_slide"]
 
@@ -56,14 +57,17 @@ def survey_slide(slide: Slide, roi: Path | None = None) -> SlideSurvey:
     SlideError
         If it has no µm/px or cannot be read.
     TissueError
-        If there is no tissue.
+        If there is no tissue, or all of it is excluded.
     AnnotationError
         If the region file is broken, or holds no tissue.
     """
     view, spacing = slide.thumbnail(TISSUE_UM_PER_PX)
     tissue = tissue_map(view, spacing, fields=_fields(slide, view, spacing))
     stain = identify_stain(view, tissue.measurable, tissue.white_point)
-    return SlideSurvey(tissue if roi is None else _inside(tissue, slide, roi), stain)
+    if roi is not None:
+        tissue = _inside(tissue, slide, roi)
+    _require_fit(tissue)
+    return SlideSurvey(tissue, stain)
 
 
 def _fields(slide: Slide, view: NDArray[np.uint8], spacing: Spacing) -> Iterator[Field]:
@@ -93,3 +97,11 @@ def _inside(tissue: TissueMap, slide: Slide, roi: Path) -> TissueMap:
     if not kept.any():
         raise AnnotationError(f"no tissue lies inside the regions of {roi.name}.")
     return replace(tissue, tissue=kept, exclusion=np.where(kept, tissue.exclusion, np.uint8(0)))
+
+
+def _require_fit(tissue: TissueMap) -> None:
+    if tissue.measurable.any():
+        return
+    found = np.bincount(tissue.exclusion[tissue.tissue], minlength=1 + len(Exclusion))
+    reasons = ", ".join(reason for reason, count in zip(Exclusion, found[1:], strict=True) if count)
+    raise TissueError(f"all the tissue is excluded ({reasons}); clean the slide or scan it again.")
