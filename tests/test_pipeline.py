@@ -1,0 +1,267 @@
+"""One slide, from its path to a folder of results."""
+
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+
+from histo.config import InferenceSettings
+from histo.errors import BackendError, ConfigError, HistoError, StainError, TissueError
+from histo.geometry import Spacing
+from histo.nn import Bundle, Card
+from histo.pipeline import (
+    ScoreOptions,
+    answering,
+    choose_bundles,
+    recipe,
+    score_slide,
+    segmentation,
+    survey_slide,
+)
+from histo.slides import ArraySlide, open_slide
+from histo.slides.phantom import PhantomSpec, write_phantom
+from histo.stains import StainGuess
+from histo.vocabulary import Marker, Stain
+
+CARD = {
+    "version": "1",
+    "summary": "s",
+    "licence": "CC0-1.0",
+    "um_per_px": 1.0,
+    "tile_px": 128,
+    "context_px": 8,
+    "network": {"arguments": {"encoder_depth": 3}},
+    "data": [{"name": "none", "source": "none", "licence": "CC0-1.0", "samples": 0}],
+    "intended_use": "tests",
+    "failure_modes": ["all"],
+    "sha256": {"weights.safetensors": "0" * 64},
+}
+
+
+def paper_bundle(name, stains=("H&E",), components=("collagen",), **changes):
+    """A bundle that is a card only."""
+    values = {
+        **CARD,
+        "name": name,
+        "stains": list(stains),
+        "components": list(components),
+        "thresholds": dict.fromkeys(components, 0.5),
+        **changes,
+    }
+    return Bundle(Path("nowhere"), Card.model_validate(values))
+
+
+class Half:
+    """A network that answers one half everywhere."""
+
+    name = "half"
+    stride = 8
+
+    def __init__(self, bundle, reduction):
+        self.outputs = tuple(map(str, bundle.card.components))
+        self.reduction = reduction
+
+    def __call__(self, tiles):
+        count, height, width, _ = tiles.shape
+        shape = (count, len(self.outputs), height // self.reduction, width // self.reduction)
+        return np.full(shape, 0.5, np.float32)
+
+
+@pytest.fixture
+def bundles(monkeypatch):
+    """The bundles that can be named, by name."""
+    known = {"he-collagen": paper_bundle("he-collagen")}
+    monkeypatch.setattr(answering, "load_bundle", known.__getitem__)
+    monkeypatch.setattr(
+        segmentation,
+        "load_predictor",
+        lambda bundle, _, *, reduction=1, **__: Half(bundle, reduction),
+    )
+    return known
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory):
+    """A phantom slide of 1 x 0.75 mm; not to be altered."""
+    path = tmp_path_factory.mktemp("slides") / "drawn.tif"
+    write_phantom(path, PhantomSpec(seed=2, width_mm=1.0, height_mm=0.75))
+    return path
+
+
+def guess(stain, confidence):
+    rest = (1 - confidence) / (len(Stain) - 1)
+    return StainGuess(stain, confidence, {s: confidence if s == stain else rest for s in Stain})
+
+
+SURE, UNSURE = guess(Stain.HE, 0.95), guess(Stain.HE, 0.5)
+
+
+def test_the_panel_answers_for_a_stain_that_is_seen(bundles):
+    chosen, notes = choose_bundles(SURE, ScoreOptions())
+    assert [bundle.card.name for bundle in chosen] == ["he-collagen"]
+    assert notes == []
+
+
+def test_an_unsure_guess_is_taken_but_said(bundles):
+    _, notes = choose_bundles(UNSURE, ScoreOptions())
+    assert len(notes) == 1
+    assert "H&E" in notes[0]
+    assert "confidence 0.50" in notes[0]
+
+
+def test_an_unsure_guess_does_not_argue_with_the_user(bundles):
+    bundles["red"] = paper_bundle("red", stains=["PSR"])
+    options = ScoreOptions(stain=Stain.PSR, bundles=("red",))
+    assert choose_bundles(UNSURE, options)[1] == []
+    with pytest.raises(StainError, match="but --stain says PSR"):
+        choose_bundles(SURE, options)
+
+
+def test_every_forced_clash_is_told(bundles):
+    options = ScoreOptions(
+        stain=Stain.PSR, marker=Marker.CD68, bundles=("he-collagen",), force=True
+    )
+    _, notes = choose_bundles(SURE, options)
+    assert [note.startswith("Forced: ") for note in notes] == [True, True, True]
+    assert "--marker CD68" in notes[1]
+    assert "he-collagen learnt H&E" in notes[2]
+
+
+@pytest.mark.parametrize(
+    ("seen", "options", "told"),
+    [
+        (guess(Stain.OTHER, 0.9), ScoreOptions(), "answers for an unknown stain"),
+        (guess(Stain.HDAB, 0.9), ScoreOptions(marker=Marker.ASMA), "H-DAB with marker aSMA"),
+        (guess(Stain.PSR, 0.9), ScoreOptions(bundles=("he-collagen",)), "but the slide has PSR"),
+        (SURE, ScoreOptions(marker=Marker.CD68), "but this one has H&E"),
+    ],
+)
+def test_what_does_not_fit_is_refused(bundles, seen, options, told):
+    with pytest.raises(StainError, match=told):
+        choose_bundles(seen, options)
+
+
+def test_a_component_has_one_bundle(bundles):
+    bundles["other"] = paper_bundle("other", components=["tumour", "collagen"])
+    with pytest.raises(ConfigError, match="two bundles give collagen"):
+        choose_bundles(SURE, ScoreOptions(bundles=("he-collagen", "other")))
+
+
+def test_the_record_of_options_names_no_path():
+    options = ScoreOptions(panel="/home/doe/panels/mine.yaml", roi=Path("/home/doe/roi.geojson"))
+    said = options.as_record()
+    assert said["panel"] == "mine"
+    assert said["roi"] is True
+    assert "doe" not in repr(said)
+
+
+def test_a_slide_flows_to_its_folder(bundles, slide, tmp_path):
+    stages = []
+    scored = score_slide(slide, tmp_path, progress=lambda *stage: stages.append(stage))
+    assert scored.folder == tmp_path / "drawn"
+    assert {path.name for path in scored.folder.iterdir()} >= {"scores.json", "run.json"}
+    values = {score.name: score.value for score in scored.scores}
+    assert values["collagen_fraction_of_tissue"] == 1.0  # one half is the threshold
+    assert [entry.component for entry in scored.not_measured][:1] == ["tumour"]
+    names = [stage for stage, _, _ in stages]
+    assert names[0] == "tissue"
+    assert names[-1] == "results"
+    tiles = [(done, total) for stage, done, total in stages if stage == "he-collagen"]
+    assert tiles == sorted(tiles)
+    assert tiles[-1][0] == tiles[-1][1]
+
+
+def test_a_name_can_be_given(bundles, slide, tmp_path):
+    assert score_slide(slide, tmp_path, name="case 1").folder == tmp_path / "case 1"
+
+
+def test_constant_in_constant_out(bundles, slide, tmp_path):
+    import tifffile
+
+    scored = score_slide(slide, tmp_path)
+    with tifffile.TiffFile(scored.folder / "components.ome.tif") as tiff:
+        values = np.unique(tiff.series[0].levels[0].asarray())
+    assert set(values) == {0, 128}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_file_of_the_map_is_let_go_before_it_is_removed(bundles, slide, tmp_path, monkeypatch):
+    """Windows removes no mapped or open file, so nothing may hold it, whatever happened."""
+    held = []
+
+    class Watched(TemporaryDirectory):
+        def cleanup(self):
+            mapped = Path("/proc/self/maps").read_text(encoding="utf-8")
+            links = Path("/proc/self/fd").iterdir()
+            opened = [str(link.readlink()) for link in links if link.is_symlink()]
+            held.extend(line for line in [*mapped.splitlines(), *opened] if self.name in line)
+            super().cleanup()
+
+    def fails(*_, **__):
+        raise ValueError("while the map is mapped")
+
+    monkeypatch.setattr(recipe, "TemporaryDirectory", Watched)
+    score_slide(slide, tmp_path)
+    assert held == []
+    monkeypatch.setattr(recipe, "write_results", fails)
+    with pytest.raises(ValueError, match="while the map is mapped"):
+        score_slide(slide, tmp_path, name="failed")
+    assert held == []
+    assert {path.name for path in tmp_path.iterdir()} == {"drawn"}
+
+
+def test_a_network_that_fails_leaves_nothing(bundles, slide, tmp_path, monkeypatch):
+    def out_of_memory(*_):
+        raise BackendError("no memory left")
+
+    monkeypatch.setattr(Half, "__call__", out_of_memory)
+    with pytest.raises(HistoError, match="no memory left"):
+        score_slide(slide, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_bundles_run_one_after_the_other_on_one_canvas(bundles, slide, tmp_path):
+    bundles["he-tumour"] = paper_bundle("he-tumour", components=["tumour"], um_per_px=0.5)
+    options = ScoreOptions(bundles=("he-collagen", "he-tumour"))
+    scored = score_slide(slide, tmp_path, options)
+    values = {score.name: score.value for score in scored.scores}
+    assert values["tumour_mm2"] == values["collagen_mm2"] > 0
+
+
+def test_canvases_that_do_not_fit_are_refused_before_any_network_runs(
+    bundles, slide, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(segmentation, "segment", None)
+    bundles["coarse"] = paper_bundle("coarse", components=["tumour"], canvas_um_per_px=4.0)
+    with pytest.raises(ConfigError, match="canvases of different µm/px"):
+        score_slide(slide, tmp_path, ScoreOptions(bundles=("he-collagen", "coarse")))
+
+
+def test_settings_reach_the_plan(bundles, slide, tmp_path):
+    import json
+
+    options = ScoreOptions(settings=InferenceSettings(tile_px=256, batch=1, threads=1))
+    scored = score_slide(slide, tmp_path, options)
+    run = json.loads((scored.folder / "run.json").read_text(encoding="utf-8"))
+    assert run["settings"]["tile_px"] == 256
+    assert run["settings"]["he-collagen"]["tile_px"] == 256
+
+
+def test_glass_alone_is_no_slide():
+    glass = ArraySlide(np.full((200, 200, 3), 245, np.uint8), Spacing(0.5, 0.5))
+    with pytest.raises(TissueError, match="empty glass"):
+        survey_slide(glass)
+
+
+def test_a_copy_of_a_slide_is_known_by_its_content(bundles, slide, tmp_path):
+    import json
+
+    copy = shutil.copy(slide, tmp_path / "other name.tif")
+    folders = [score_slide(path, tmp_path / "out").folder for path in (slide, copy)]
+    runs = [json.loads((f / "run.json").read_text(encoding="utf-8")) for f in folders]
+    assert runs[0]["slide"] == runs[1]["slide"]
+    with open_slide(slide) as opened:
+        assert runs[0]["slide"]["size_px"] == [opened.shape[1], opened.shape[0]]
