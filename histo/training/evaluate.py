@@ -39,7 +39,7 @@ class CoreResult:
     auroc
         Against blurred SHG above its own Otsu threshold; NaN if one class is missing.
     pearson_r
-        With SHG.
+        With SHG; NaN if the map is constant.
     auroc_px
         As ``auroc``, but nothing is blurred.
     dice
@@ -58,8 +58,8 @@ class CoreResult:
     predicted_fraction: float = float("nan")
 
     def as_dict(self) -> dict[str, object]:
-        """Return plain values."""
-        return asdict(self)
+        """Return plain values; None where a figure is undefined, as JSON has no NaN."""
+        return {name: None if value != value else value for name, value in asdict(self).items()}
 
 
 def core_probability(network: StromaNetwork, core: Core) -> NDArray[np.float32]:
@@ -101,7 +101,7 @@ def _evaluate(core: Core, values: NDArray[np.float32], threshold: float | None) 
         core=core.name,
         organ=core.organ,
         auroc=_auroc(blurred, shg),
-        pearson_r=float(np.corrcoef(blurred, shg)[0, 1]),
+        pearson_r=_pearson_r(blurred, shg),
         auroc_px=_auroc(values[inside], core.shg[inside]),
     )
     if threshold is None:
@@ -114,6 +114,12 @@ def _evaluate(core: Core, values: NDArray[np.float32], threshold: float | None) 
         label_fraction=float(label.sum() / inside.sum()),
         predicted_fraction=float(found.sum() / inside.sum()),
     )
+
+
+def _pearson_r(values: NDArray[np.float32], shg: NDArray[np.float32]) -> float:
+    if min(np.ptp(values), np.ptp(shg)) < 1e-6:  # what blurring leaves of a constant
+        return float("nan")
+    return float(np.corrcoef(values, shg)[0, 1])
 
 
 def _auroc(values: NDArray[np.float32], shg: NDArray[np.float32]) -> float:

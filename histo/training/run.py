@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -86,24 +86,32 @@ def data_root(config: TrainingConfig) -> Path:
 
 
 def cross_validate(
-    config: TrainingConfig, cores: Sequence[Core], split: str, folds: Folds, say: Report
-) -> CrossValidation:
+    config: TrainingConfig, cores: Sequence[Core], splits: dict[str, Folds], say: Report
+) -> list[CrossValidation]:
     """Train once a fold and evaluate each core with the network that did not see it.
 
-    ``optim.jobs`` folds are trained side by side, each in a process of its own.
+    ``optim.jobs`` folds, of any split, are trained side by side, each in a process of its own.
+
+    Parameters
+    ----------
+    splits
+        By the name of a split ("core", "organ"), its folds: (name, learning, held out).
     """
-    maps: dict[str, NDArray[np.float32]] = {}
-    with _processes(config) as pool:
-        for name, held, future in [
-            (name, held, pool.submit(_held_out_maps, config, learning, held))
-            for name, learning, held in folds
-        ]:
-            maps |= future.result()
-            found = evaluate_cores(held, _lookup(maps))
-            say(
-                f"by {split}, {name}: AUROC {mean_of(found, 'auroc'):.3f}, "
-                f"r {mean_of(found, 'pearson_r'):.3f} on {', '.join(core.name for core in held)}"
-            )
+    folds = [(split, *fold) for split, several in splits.items() for fold in several]
+    maps: dict[str, dict[str, NDArray[np.float32]]] = {split: {} for split in splits}
+    for (split, name, _, held), found_maps in zip(folds, _trained(config, folds), strict=True):
+        maps[split] |= found_maps
+        found = evaluate_cores(held, _lookup(maps[split]))
+        say(
+            f"by {split}, {name}: AUROC {mean_of(found, 'auroc'):.3f}, "
+            f"r {mean_of(found, 'pearson_r'):.3f} on {', '.join(core.name for core in held)}"
+        )
+    return [_summary(split, cores, maps[split]) for split in splits]
+
+
+def _summary(
+    split: str, cores: Sequence[Core], maps: dict[str, NDArray[np.float32]]
+) -> CrossValidation:
     ordered = [maps[core.name] for core in cores]
     threshold = area_threshold(cores, ordered)
     return CrossValidation(
@@ -114,6 +122,20 @@ def cross_validate(
         results=evaluate_cores(cores, _lookup(maps), threshold=threshold),
         baseline=evaluate_cores(cores, eosin_amount),
     )
+
+
+def _trained(
+    config: TrainingConfig, folds: Sequence[tuple[str, str, list[Core], list[Core]]]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Yield the maps of each fold's held-out cores, in order; one job needs no other process."""
+    if config.optim.jobs == 1:
+        yield from (_held_out_maps(config, learning, held) for _, _, learning, held in folds)
+        return
+    with _processes(config) as pool:
+        waiting = [
+            pool.submit(_held_out_maps, config, learning, held) for _, _, learning, held in folds
+        ]
+        yield from (future.result() for future in waiting)
 
 
 def _processes(config: TrainingConfig) -> ProcessPoolExecutor:
@@ -149,10 +171,10 @@ def train_bundle(
     log.mkdir(parents=True, exist_ok=True)
     rounds: list[CrossValidation] = []
     if cross_validation:
-        by_core = core_folds(cores, config.folds, config.seed)
-        rounds.append(cross_validate(config, cores, "core", by_core, say))
+        splits: dict[str, Folds] = {"core": core_folds(cores, config.folds, config.seed)}
         if len({core.organ for core in cores}) > 1:
-            rounds.append(cross_validate(config, cores, "organ", organ_folds(cores), say))
+            splits["organ"] = organ_folds(cores)
+        rounds = cross_validate(config, cores, splits, say)
         _write_results(rounds, log / "cross_validation.json")
     network = fit_network(config, cores, imagenet=_imagenet(config), log_folder=log)
     maps = [core_probability(network, core) for core in cores]
@@ -185,7 +207,7 @@ def _card(config: TrainingConfig, threshold: float, rounds: Sequence[CrossValida
     return Card(
         name=config.name,
         components=[config.component],
-        thresholds={config.component: round(threshold, 4)},
+        thresholds={config.component: min(max(round(threshold, 4), 1e-4), 1 - 1e-4)},
         network=config.network,
         metrics=[metric for one in rounds for metric in one.metrics(config.component)],
         training=config.model_dump(mode="json", exclude={"card", "network", "name"}),
