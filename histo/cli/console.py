@@ -75,31 +75,32 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[str, int, int
         yield lambda _stage, _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),  # a file may be called "[/b].svs"
+        TextColumn("{task.description}", markup=False),  # a file may be called "[b].svs"
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="")
+        task = bar.add_task(title, total=None, count="")
+        shown = ""
 
         def tell(stage: str, done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:.1f} tiles/s" if speed and stage != "tissue" else ""
-            bar.update(
-                task, description=f"{title}: {stage}", completed=done, total=total, rate=rate
-            )
+            nonlocal shown
+            if stage != shown:  # the pace of one stage says nothing of the next
+                shown = stage
+                bar.reset(task, description=f"{title}: {stage}", total=total if total > 1 else None)
+            bar.update(task, completed=done, count=_count(stage, done, total, bar.tasks[0].speed))
 
         yield tell
+
+
+def _count(stage: str, done: int, total: int, speed: float | None) -> str:
+    """Say how much is done, and how fast; a stage of one step has nothing to count."""
+    if total <= 1:
+        return ""
+    rate = f", {speed:.1f}/s" if speed else ""
+    return f"{done}/{total} {'rows' if stage == 'drawing' else 'tiles'}{rate}"
