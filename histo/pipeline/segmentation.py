@@ -46,7 +46,7 @@ class Job:
 
 
 def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle]) -> list[Job]:
-    """Load the networks and plan their tiles, before any of them runs for hours.
+    """Plan the tiles of all bundles and load their networks, before any runs for hours.
 
     Raises
     ------
@@ -55,30 +55,37 @@ def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle]) -> list[Job]:
     ConfigError
         If a tile is too small for its context, or the bundles' canvases do not fit together.
     """
-    jobs = [_job(run, tissue, bundle) for bundle in bundles]
-    canvases = {(job.plan.canvas_shape, job.plan.canvas_spacing.pair) for job in jobs}
-    if len(canvases) > 1:
+    target = Target(tissue.measurable, tissue.spacing)
+    plans = [_plan(run, bundle, target) for bundle in bundles]
+    if len({(plan.canvas_shape, plan.canvas_spacing.pair) for plan in plans}) > 1:
         raise ConfigError(
             "the bundles write canvases of different µm/px and cannot be combined; "
             "give one --bundle, or bundles of the same canvas_um_per_px."
         )
-    return jobs
+    return [_job(run, bundle, plan) for bundle, plan in zip(bundles, plans, strict=True)]
 
 
-def _job(run: Run, tissue: TissueMap, bundle: Bundle) -> Job:
+def _plan(run: Run, bundle: Bundle, target: Target) -> TilePlan:
     card, settings = bundle.card, run.options.settings
     grid = native_spacing(run.slide, card.um_per_px)
-    reduction = max(1, round(card.canvas_um_per_px / grid.mean))
-    with run.record.timed("load network"):
-        predict = load_predictor(bundle, settings, reduction=reduction, context_px=card.context_px)
-    plan = plan_tiles(
+    return plan_tiles(
         run.slide.frame_shape(grid),
         grid,
-        Target(tissue.measurable, tissue.spacing),
+        target,
         TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
-        reduction=reduction,
-        stride_px=predict.stride,
+        reduction=max(1, round(card.canvas_um_per_px / grid.mean)),
+        stride_px=card.network.stride_px,
     )
+
+
+def _job(run: Run, bundle: Bundle, plan: TilePlan) -> Job:
+    with run.record.timed("load network"):
+        predict = load_predictor(
+            bundle,
+            run.options.settings,
+            reduction=plan.reduction,
+            context_px=bundle.card.context_px,
+        )
     return Job(bundle, predict, plan)
 
 
