@@ -117,6 +117,8 @@ def one_round(
             print(f"{name} is left out: {found['skipped']}")
             continue
         answers[name] = found
+    if len({found["tiles"] for found in answers.values()}) > 1:
+        raise RuntimeError("the bare network did not get the tiles that histo planned")
     if toolbox is not None and python is not None:
         tried = {}
         for count in workers:
@@ -168,6 +170,8 @@ def report(
     """Print the tables, and write the figures where asked to."""
     slide = made["slide"]
     timed = [p for p in precisions(given) if all(f"forward {p}" in one for one in rounds)]
+    if not timed:
+        return
     print(f"\n{given.source} slide: {slide['tissue_mpx']:.1f} Mpx of tissue at {UM_PER_PX} µm/px")
     print(f"network: {made['network']}; tiles of {given.tile} px, context {made['context_px']} px")
     print(f"machine: {_machine()}; {len(rounds)} rounds, medians\n")
@@ -214,7 +218,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         made = prepared(given, folder)
         rounds = all_rounds(given, made, folder)
-        report(given, made, rounds, tall_run(given, made, folder))
+        tall = tall_run(given, made, folder) if rounds[0] else {}
+        report(given, made, rounds, tall)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 
 from histo.config import InferenceSettings
 from histo.errors import BackendError
-from histo.inference import FlowSettings, read_batches
-from histo.nn import load_bundle
+from histo.inference import FlowSettings, Target, TilePlan, TileSettings, plan_tiles, read_batches
+from histo.nn import load_bundle, load_predictor
 from histo.nn.bundle import GRAPH
 from histo.pipeline import ScoreOptions, score_slide, survey_slide
-from histo.pipeline.options import Run
-from histo.pipeline.segmentation import Job, plan_jobs
-from histo.provenance import RunRecord
-from histo.slides import open_slide
+from histo.slides import native_spacing, open_slide
 from histo.vocabulary import Stain
 
 
@@ -49,19 +46,26 @@ def whole(job: dict[str, Any]) -> dict[str, Any]:
 
 def forward(job: dict[str, Any]) -> dict[str, Any]:
     """Run the network alone over the very tiles histo plans, all in memory beforehand."""
-    planned, batches = _read_tiles(job)
-    planned.predict(batches[0])  # compiles
+    plan, batches = _read_tiles(job)
+    bundle = load_bundle(job["bundle"])
+    predict = load_predictor(
+        bundle,
+        _options(job).settings,
+        reduction=plan.reduction,
+        context_px=bundle.card.context_px,
+    )
+    predict(batches[0])  # compiles
     with clocked() as clock:
         for pixels in batches:
-            planned.predict(pixels)
-    return {**clock.as_dict(), **_tiles_of(planned), "backend": planned.predict.name}
+            predict(pixels)
+    return {**clock.as_dict(), **_tiles_of(plan), "backend": predict.name}
 
 
 def exported(job: dict[str, Any]) -> dict[str, Any]:
     """Run the exported graph over the same tiles with OpenVINO alone, as anyone would."""
     import openvino as ov
 
-    planned, batches = _read_tiles(job)
+    plan, batches = _read_tiles(job)
     core = ov.Core()
     model = core.read_model(str(load_bundle(job["bundle"]).file(GRAPH)))
     model.reshape([1, *batches[0].shape[1:]])
@@ -72,22 +76,29 @@ def exported(job: dict[str, Any]) -> dict[str, Any]:
             for tile in pixels:
                 queue.start_async({0: tile[None]})
         queue.wait_all()
-    return {**clock.as_dict(), **_tiles_of(planned), "backend": f"openvino cpu {job['precision']}"}
+    return {**clock.as_dict(), **_tiles_of(plan), "backend": f"openvino cpu {job['precision']}"}
 
 
-def _read_tiles(job: dict[str, Any]) -> tuple[Job, list[NDArray[np.uint8]]]:
+def _read_tiles(job: dict[str, Any]) -> tuple[TilePlan, list[NDArray[np.uint8]]]:
     """Plan as the pipeline does and read every tile, in batches (N, tile, tile, 3)."""
-    options, bundle = _options(job), load_bundle(job["bundle"])
+    card, settings = load_bundle(job["bundle"]).card, _options(job).settings
     with open_slide(job["slide"]) as slide:
         tissue = survey_slide(slide).tissue
-        run = Run(slide, options, RunRecord(), lambda *_: None)
-        (planned,) = plan_jobs(run, tissue, [bundle])
-        flow = FlowSettings(batch=options.settings.batch)
-        return planned, [batch.pixels for batch in read_batches(slide, planned.plan, flow)]
+        grid = native_spacing(slide, card.um_per_px)
+        plan = plan_tiles(
+            slide.frame_shape(grid),
+            grid,
+            Target(tissue.measurable, tissue.spacing),
+            TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
+            reduction=max(1, round(card.canvas_um_per_px / grid.mean)),
+            stride_px=card.network.stride_px,
+        )
+        flow = FlowSettings(batch=settings.batch)
+        return plan, [batch.pixels for batch in read_batches(slide, plan, flow)]
 
 
-def _tiles_of(planned: Job) -> dict[str, int]:
-    return {"tiles": len(planned.plan), "tile_px": planned.plan.tile_px}
+def _tiles_of(plan: TilePlan) -> dict[str, int]:
+    return {"tiles": len(plan), "tile_px": plan.tile_px}
 
 
 def _options(job: dict[str, Any]) -> ScoreOptions:
