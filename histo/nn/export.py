@@ -60,7 +60,9 @@ def export_bundle(
     whole = _Probability(network.cpu().float().eval())
     with torch.no_grad():
         output = whole(torch.from_numpy(reference)).numpy()
-    save_file({"input": reference, "output": output.astype(np.float32)}, folder / REFERENCE)
+    # safetensors writes memory as it lies, and torch's maps lie channels last
+    values = {"input": reference, "output": output.astype(np.float32)}
+    save_file({name: np.ascontiguousarray(v) for name, v in values.items()}, folder / REFERENCE)
     _export_graph(whole, folder / GRAPH, card)
     digests = {name: file_sha256(folder / name) for name in (WEIGHTS, GRAPH, REFERENCE)}
     final = card.model_copy(update={"sha256": digests})
@@ -68,7 +70,9 @@ def export_bundle(
     (folder / "README.md").write_text(bundle_readme(final), encoding="utf-8", newline="\n")
     size = sum(file.stat().st_size for file in folder.iterdir())
     if size > MAX_BYTES:
-        raise BundleError(f"bundle {card.name} is {size / 1e6:.1f} MB; the limit is 16 MB.")
+        (folder / CARD).unlink()  # without a card it is no bundle
+        limit = f"{MAX_BYTES / 1e6:.1f} MB"
+        raise BundleError(f"bundle {card.name} is {size / 1e6:.1f} MB; the limit is {limit}.")
     return load_bundle(folder)
 
 
@@ -78,7 +82,11 @@ def _yaml(card: Card) -> str:
 
 
 def _export_graph(network: nn.Module, path: Path, card: Card) -> None:
-    """Export to ONNX with any batch and tile size, weights kept as fp16."""
+    """Export to ONNX with any batch and tile size, weights kept as fp16.
+
+    "Preserve" keeps each batch norm a node, in evaluation mode; else it would be folded into its
+    convolution, whose weights would then be rounded a second time. Runtimes fold it in fp32.
+    """
     stride = card.network.stride_px
     example = torch.zeros((2, 4 * stride, 6 * stride, 3), dtype=torch.uint8)
     dims = {0: "batch", 1: "height", 2: "width"}
@@ -94,6 +102,7 @@ def _export_graph(network: nn.Module, path: Path, card: Card) -> None:
             output_names=["probability"],
             dynamic_axes={"tiles": dims, "probability": {0: "batch", 2: "height", 3: "width"}},
             opset_version=17,
+            training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
         graph = onnx.load(file)

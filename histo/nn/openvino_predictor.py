@@ -1,6 +1,7 @@
 """Run a bundle's exported graph on the CPU with OpenVINO; imports no torch."""
 
 import os
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -12,12 +13,22 @@ from histo.errors import BackendError
 from histo.nn.bundle import GRAPH, Bundle
 from histo.nn.openvino_graph import lighten
 
-__all__ = ["OpenVinoPredictor", "cpu_has_bf16"]
+__all__ = ["OpenVinoPredictor", "cpu_has_bf16", "openvino_core"]
+
+
+@cache
+def openvino_core() -> ov.Core:
+    """Return the one OpenVINO core of this process; it lives as long as the process.
+
+    A core's CPU plugin sets the signal stack of its thread and, when it goes, puts back the one it
+    found. Where two cores overlap, that one is gone already, and the next Ctrl-C is a crash.
+    """
+    return ov.Core()
 
 
 def cpu_has_bf16() -> bool:
     """Whether OpenVINO computes in bf16 on this CPU."""
-    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
 
 
@@ -31,7 +42,7 @@ class OpenVinoPredictor:
     reduction
         k: the graph ends with a mean over k x k pixels.
     precision
-        "f32", "bf16", or "auto": bf16 where the CPU has it.
+        "f32", "bf16", or "auto": f32, so that every machine gives the same numbers.
     context_px
         Border of a tile whose answer nobody reads: it is not computed, and comes out as 0.
     threads
@@ -56,15 +67,14 @@ class OpenVinoPredictor:
         self.outputs = tuple(str(component) for component in card.components)
         self.reduction = reduction
         self.stride = card.network.stride_px
-        self._core = ov.Core()
-        bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        bf16 = cpu_has_bf16()
         if precision == "bf16" and not bf16:
             raise BackendError("this CPU has no bf16; use --precision f32 (or auto).")
-        self.precision = "bf16" if bf16 and precision != "f32" else "f32"
+        self.precision = "bf16" if precision == "bf16" else "f32"
         self.name = f"openvino cpu {self.precision}"
         self._threads = threads or os.cpu_count() or 1
         try:
-            self._model = self._core.read_model(str(bundle.file(GRAPH)))
+            self._model = openvino_core().read_model(str(bundle.file(GRAPH)))
         except RuntimeError as fault:
             raise BackendError(f"OpenVINO cannot read the graph of {card.name}.") from fault
         self._context_px = context_px
@@ -81,7 +91,7 @@ class OpenVinoPredictor:
         model.reshape([1, height, width, 3])
         model, border_px = lighten(model, self.reduction, self._context_px)
         self._border = border_px // self.reduction
-        compiled = self._core.compile_model(
+        compiled = openvino_core().compile_model(
             model,
             "CPU",
             {

@@ -28,7 +28,7 @@ class TorchPredictor:
     device
         "cpu", "cuda", "cuda:1" or "mps".
     precision
-        "f32", "bf16", or "auto": bf16 on CUDA, f32 elsewhere.
+        "f32", "bf16", or "auto": f32, so that every machine gives the same numbers.
     """
 
     def __init__(
@@ -45,8 +45,7 @@ class TorchPredictor:
         self.reduction = reduction
         self.stride = card.network.stride_px
         self.device = _device(device)
-        fast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self.precision = "bf16" if precision == "bf16" or (precision == "auto" and fast) else "f32"
+        self.precision = "bf16" if precision == "bf16" else "f32"
         self.name = f"torch {self.device} {self.precision}" + (" compiled" if compiled else "")
         network = StromaNetwork(card.network, len(card.components))
         load_weights(network, bundle.file(WEIGHTS))

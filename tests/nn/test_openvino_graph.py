@@ -10,13 +10,14 @@ from openvino import opset13 as ops  # noqa: E402
 
 from histo.nn.bundle import GRAPH  # noqa: E402
 from histo.nn.openvino_graph import lighten  # noqa: E402
+from histo.nn.openvino_predictor import openvino_core  # noqa: E402
 
 HEIGHT, WIDTH = 96, 128
 
 
 @pytest.fixture
 def model(made_bundle):
-    model = ov.Core().read_model(str(made_bundle.file(GRAPH)))
+    model = openvino_core().read_model(str(made_bundle.file(GRAPH)))
     model.reshape([1, HEIGHT, WIDTH, 3])
     return model
 
@@ -28,7 +29,7 @@ def tile():
 
 def answer(model, tile):
     f32 = {"INFERENCE_PRECISION_HINT": "f32"}
-    return ov.Core().compile_model(model, "CPU", f32)([tile])[0]
+    return openvino_core().compile_model(model, "CPU", f32)([tile])[0]
 
 
 def block_means(maps, k):

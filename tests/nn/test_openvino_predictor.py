@@ -122,23 +122,42 @@ def test_it_imports_no_torch(made_bundle):
     assert done.stdout.split()[-1] == "False"
 
 
-class OldCore(ov.Core):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal stacks")
+def test_a_signal_after_predictors_came_and_went_is_no_crash(made_bundle):
+    """Two OpenVINO cores that overlap leave the thread with a signal stack that is gone."""
+    code = (
+        "import os, signal, sys, numpy\n"
+        "from histo.nn import load_bundle\n"
+        "from histo.nn.openvino_predictor import OpenVinoPredictor\n"
+        "bundle, tile = load_bundle(sys.argv[1]), numpy.zeros((1, 64, 64, 3), numpy.uint8)\n"
+        "predict = None\n"
+        "for _ in range(2):\n"
+        "    predict = OpenVinoPredictor(bundle, precision='f32', threads=1)\n"
+        "    predict(tile)\n"
+        "del predict\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped')\n"
+    )
+    command = [sys.executable, "-c", code, str(made_bundle.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "stopped\n")
+
+
+@pytest.fixture
+def no_bf16(monkeypatch):
     """A CPU that knows fp32 only."""
-
-    def get_property(self, *_):
-        return ["FP32"]
+    monkeypatch.setattr("histo.nn.openvino_predictor.cpu_has_bf16", lambda: False)
 
 
-def test_bf16_is_refused_where_the_cpu_has_none(made_bundle, monkeypatch):
-    monkeypatch.setattr("histo.nn.openvino_predictor.ov.Core", OldCore)
-    assert not cpu_has_bf16()
+def test_bf16_is_refused_where_the_cpu_has_none(made_bundle, no_bf16):
     with pytest.raises(BackendError) as caught:
         OpenVinoPredictor(made_bundle, precision="bf16")
     assert str(caught.value) == "this CPU has no bf16; use --precision f32 (or auto)."
 
 
-def test_auto_is_f32_where_the_cpu_has_no_bf16(made_bundle, monkeypatch):
-    monkeypatch.setattr("histo.nn.openvino_predictor.ov.Core", OldCore)
+def test_auto_is_f32_where_the_cpu_has_no_bf16(made_bundle, no_bf16):
     assert OpenVinoPredictor(made_bundle).precision == "f32"
 
 

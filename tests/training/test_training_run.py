@@ -1,0 +1,194 @@
+"""From a manifest to a bundle, small: six drawn cores, three steps."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from training_fakes import STUDY, training_values
+
+from histo.assets import config_path, shipped
+from histo.errors import ConfigError
+from histo.nn.bundle import load_bundle
+from histo.nn.verify import verify_bundle
+from histo.training.config import TrainingConfig
+from histo.training.folds import core_folds
+
+torch = pytest.importorskip("torch")
+for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "onnx"):
+    pytest.importorskip(needed)
+
+from torch import nn  # noqa: E402
+
+from histo.nn.network import StromaNetwork  # noqa: E402
+from histo.training.evaluate import core_probability, evaluate_cores, mean_of  # noqa: E402
+from histo.training.module import fit_network  # noqa: E402
+from histo.training.run import cross_validate, data_root, train_bundle  # noqa: E402
+
+
+@pytest.fixture
+def data(study, monkeypatch):
+    monkeypatch.setenv("HISTO_DATA", str(study.parent))
+    return study
+
+
+@pytest.fixture(scope="session")
+def trained(study, tmp_path_factory):
+    """The folder of a trained bundle, and what was said on the way."""
+    said: list[str] = []
+    out = tmp_path_factory.mktemp("runs") / "tiny-collagen"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HISTO_DATA", str(study.parent))
+        train_bundle(TrainingConfig.model_validate(training_values(study)), out, say=said.append)
+    return out, said
+
+
+def fitted(cores, manifest, imagenet=None, **optim):
+    config = TrainingConfig.model_validate(training_values(manifest, **optim))
+    return fit_network(config, cores, imagenet=imagenet, progress=False)
+
+
+def test_the_bundle_passes_every_check(trained):
+    bundle = load_bundle(trained[0])
+    assert [check for check in verify_bundle(bundle) if not check.passed] == []
+    assert bundle.card.name == "tiny-collagen"
+    assert 0 < bundle.card.thresholds["collagen"] < 1
+
+
+def test_the_card_says_how_it_was_trained_and_how_well_it_does(trained):
+    card = load_bundle(trained[0]).card
+    assert card.training["seed"] == 5
+    assert card.training["optim"]["steps"] == 3
+    splits = {metric.split for metric in card.metrics}
+    assert splits == {f"held out by {what}, mean over 6 cores" for what in ("core", "organ")}
+    auroc = next(metric for metric in card.metrics if metric.name.startswith("AUROC"))
+    assert auroc.baseline > 0.95, "eosin finds drawn fibres"
+
+
+def test_every_core_was_held_out_once_by_core_and_by_organ(trained):
+    file = trained[0].parent / "tiny-collagen-training" / "cross_validation.json"
+    rounds = json.loads(file.read_text(encoding="utf-8"))
+    assert [one["split"] for one in rounds] == ["core", "organ"]
+    for one in rounds:
+        assert {core["core"]: core["organ"] for core in one["cores"]} == STUDY
+        assert 0 <= one["mean"]["auroc"] <= 1
+        assert 0 < one["threshold"] < 1
+
+
+def test_progress_is_told_in_lines(trained):
+    said = trained[1]
+    assert said[0] == "6 cores of 2 organs"
+    assert sum(line.startswith("by core, fold") for line in said) == 2
+    assert [line.split(":")[0] for line in said if line.startswith("by organ")] == [
+        "by organ, breast",
+        "by organ, kidney",
+    ]
+
+
+def test_the_same_seed_gives_the_same_weights(cores, study):
+    one, other = fitted(cores, study).state_dict(), fitted(cores, study).state_dict()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+def test_folds_side_by_side_give_what_one_after_another_gives(cores, study):
+    folds = list(core_folds(cores, 2, seed=0))
+    alone, shared = (
+        cross_validate(
+            TrainingConfig.model_validate(training_values(study, steps=1, jobs=jobs)),
+            cores,
+            {"core": folds},
+            lambda _: None,
+        )[0]
+        for jobs in (1, 2)
+    )
+    for one, other in zip(alone.maps, shared.maps, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_training_teaches_and_keeps_the_loss(cores, study, tmp_path):
+    """A few steps more on drawn cores find most fibres."""
+    values = training_values(study, steps=25, lr=1e-2, ema_decay=0.0, encoder_lr_share=1.0)
+    config = TrainingConfig.model_validate(values)
+    network = fit_network(config, cores, imagenet=None, log_folder=tmp_path, progress=False)
+    results = evaluate_cores(cores, lambda core: core_probability(network, core))
+    assert mean_of(results, "auroc_px") > 0.8
+    with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2, "every tenth step"
+    assert all(float(row[name]) > 0 for row in rows for name in ("loss", "entropy", "dice"))
+
+
+def test_a_fitted_network_is_ready_to_answer(cores, study):
+    network = fitted(cores, study, steps=1)
+    assert not any(part.training for part in network.modules())
+    assert {value.device.type for value in network.state_dict().values()} == {"cpu"}
+
+
+def write_encoder_weights(path, spec):
+    """Random weights in TensorFlow's layout, for the encoder of a network."""
+    draw = np.random.default_rng(0)
+    arrays = {}
+    encoder = StromaNetwork(spec, classes=1).body.encoder
+    for number, conv in enumerate(m for m in encoder.modules() if isinstance(m, nn.Conv2d)):
+        kernel = draw.normal(0, 0.2, conv.weight.shape).astype(np.float32)
+        axes = (1, 2, 3, 0) if conv.groups > 1 else (0, 2, 3, 1)
+        arrays[f"{number:02d}_w"] = kernel.transpose(axes)
+        arrays[f"{number:02d}_b"] = np.zeros(conv.out_channels, np.float32)
+    np.savez(path, **arrays)
+
+
+def test_batch_norms_learn_also_from_imagenet_weights(cores, study, tmp_path):
+    """Restoring statistics evaluates the network; training it must not stay in that mode."""
+    config = TrainingConfig.model_validate(training_values(study))
+    write_encoder_weights(tmp_path / "weights.npz", config.network)
+    network = fitted(cores, study, tmp_path / "weights.npz", ema_decay=0.0)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert {int(norm.num_batches_tracked) for norm in norms} == {config.optim.steps}
+
+
+def test_one_organ_is_held_out_by_core_only(data, tmp_path):
+    rows = [line for line in data.read_text(encoding="utf-8").splitlines() if "kidney" not in line]
+    manifest = tmp_path / "breast.csv"
+    manifest.write_text("\n".join(rows), encoding="utf-8")
+    config = TrainingConfig.model_validate(training_values(manifest, steps=1, batch=2))
+    bundle = train_bundle(config, tmp_path / "out", say=lambda _: None)
+    assert {metric.split.split(",")[0] for metric in bundle.card.metrics} == {"held out by core"}
+
+
+def test_cross_validation_may_be_left_out(data, tmp_path):
+    config = TrainingConfig.model_validate(training_values(data, steps=1))
+    bundle = train_bundle(config, tmp_path / "out", cross_validation=False, say=lambda _: None)
+    assert bundle.card.metrics == []
+    assert not (tmp_path / "tiny-collagen-training" / "cross_validation.json").exists()
+
+
+def test_missing_images_say_where_to_look(study, monkeypatch, tmp_path):
+    monkeypatch.setenv("HISTO_DATA", str(tmp_path / "nowhere"))
+    config = TrainingConfig.model_validate(training_values(study))
+    with pytest.raises(ConfigError, match="set the environment variable HISTO_DATA to their"):
+        data_root(config)
+
+
+def test_missing_encoder_weights_say_what_to_do(data, tmp_path):
+    values = {**training_values(data), "imagenet_weights": "none.npz"}
+    with pytest.raises(ConfigError, match=r"^the encoder weights none\.npz are not in the data"):
+        train_bundle(
+            TrainingConfig.model_validate(values),
+            tmp_path / "out",
+            cross_validation=False,
+            say=lambda _: None,
+        )
+
+
+def test_a_manifest_is_found_by_name_among_those_that_ship(data, tmp_path):
+    config = TrainingConfig.model_validate({**training_values(data), "manifest": "no-such.csv"})
+    with pytest.raises(ConfigError, match=r"the manifest no-such\.csv cannot be read"):
+        train_bundle(config, tmp_path / "out", say=lambda _: None)
+
+
+def test_every_shipped_experiment_can_be_built():
+    for file in shipped("configs").glob("he-*.yaml"):
+        config = TrainingConfig.from_yaml(config_path(file.stem))
+        assert (shipped("data_manifests") / config.manifest).is_file()
+        StromaNetwork(config.network, classes=1)
