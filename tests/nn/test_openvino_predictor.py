@@ -157,14 +157,16 @@ def test_bf16_is_refused_where_the_cpu_has_none(made_bundle, no_bf16):
     assert str(caught.value) == "this CPU has no bf16; use --precision f32 (or auto)."
 
 
-def test_auto_is_f32_where_the_cpu_has_no_bf16(made_bundle, no_bf16):
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_auto_is_f32_so_that_every_machine_gives_the_same(made_bundle, monkeypatch, has_bf16):
+    monkeypatch.setattr("histo.nn.openvino_predictor.cpu_has_bf16", lambda: has_bf16)
     assert OpenVinoPredictor(made_bundle).precision == "f32"
 
 
-def test_auto_is_bf16_where_the_cpu_has_it(made_bundle, tiles, predict):
+def test_bf16_is_close_where_the_cpu_has_it(made_bundle, tiles, predict):
     if not cpu_has_bf16():
         pytest.skip("this CPU has no bf16")
-    fast = OpenVinoPredictor(made_bundle, threads=1)
+    fast = OpenVinoPredictor(made_bundle, precision="bf16", threads=1)
     assert fast.name == "openvino cpu bf16"
     np.testing.assert_allclose(fast(tiles), predict(tiles), atol=6e-2)
 
