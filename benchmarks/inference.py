@@ -45,7 +45,8 @@ def parsed() -> argparse.Namespace:
     add("--bundle", default="he-collagen", help="name or folder; its weights are used by all")
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--precision", nargs="+", choices=["bf16", "f32"], help="default: both, on cuda bf16")
-    add("--tile", type=int, default=512, help="tile and patch, px, of histo and of TIAToolbox")
+    add("--tile", type=int, default=1536, help="tile of histo, px; no result depends on it")
+    add("--patch", type=int, default=512, help="patch of TIAToolbox, px")
     add("--batch", type=int, help="tiles a call of the network; default: histo's own")
     add("--threads", type=int, help="reader threads; default: histo's own")
     add("--repeats", type=int, help="rounds; default 3, with --quick 1")
@@ -144,7 +145,7 @@ def all_rounds(given: argparse.Namespace, made: dict[str, Any], folder: Path) ->
         "slide": made["slide"]["path"],
         "mask": made["slide"]["mask"],
         "um_per_px": UM_PER_PX,
-        "tile_px": given.tile,
+        "tile_px": given.patch,
         "batch": given.tiatoolbox_batch,
     }
     workers = list(_WORKERS)
@@ -173,7 +174,10 @@ def report(
     if not timed:
         return
     print(f"\n{given.source} slide: {slide['tissue_mpx']:.1f} Mpx of tissue at {UM_PER_PX} µm/px")
-    print(f"network: {made['network']}; tiles of {given.tile} px, context {made['context_px']} px")
+    print(
+        f"network: {made['network']}; tiles of {given.tile} px, "
+        f"context {made['context_px']} px, TIAToolbox patches of {given.patch} px"
+    )
     print(f"machine: {_machine()}; {len(rounds)} rounds, medians\n")
     print(speed_table(rounds, slide["tissue_mpx"], timed))
     print("\n* depends on the machine and its load; ratios do much less.")
