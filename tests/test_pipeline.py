@@ -2,8 +2,10 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from histo.pipeline import (
     ScoreOptions,
     answering,
     choose_bundles,
+    networks,
     recipe,
     score_slide,
     segmentation,
@@ -51,7 +54,7 @@ def paper_bundle(name, stains=("H&E",), components=("collagen",), **changes):
         "thresholds": dict.fromkeys(components, 0.5),
         **changes,
     }
-    return Bundle(Path("nowhere"), Card.model_validate(values))
+    return Bundle(Path(name), Card.model_validate(values))
 
 
 class Half:
@@ -63,6 +66,9 @@ class Half:
     def __init__(self, bundle, reduction):
         self.outputs = tuple(map(str, bundle.card.components))
         self.reduction = reduction
+
+    def prepare(self, height, width):
+        assert height % self.stride == width % self.stride == 0
 
     def __call__(self, tiles):
         count, height, width, _ = tiles.shape
@@ -76,7 +82,7 @@ def bundles(monkeypatch):
     known = {"he-collagen": paper_bundle("he-collagen")}
     monkeypatch.setattr(answering, "load_bundle", known.__getitem__)
     monkeypatch.setattr(
-        segmentation,
+        networks,
         "load_predictor",
         lambda bundle, _, *, reduction=1, **__: Half(bundle, reduction),
     )
@@ -229,6 +235,48 @@ def test_bundles_run_one_after_the_other_on_one_canvas(bundles, slide, tmp_path)
     scored = score_slide(slide, tmp_path, options)
     values = {score.name: score.value for score in scored.scores}
     assert values["tumour_mm2"] == values["collagen_mm2"] > 0
+
+
+@pytest.fixture
+def loads(bundles, monkeypatch):
+    """Names of the bundles whose networks were loaded, and whether by the main thread."""
+    found = []
+
+    def load(bundle, _, *, reduction=1, **__):
+        found.append((bundle.card.name, current_thread() is main_thread()))
+        return Half(bundle, reduction)
+
+    monkeypatch.setattr(networks, "load_predictor", load)
+    return found
+
+
+def test_the_network_is_loaded_while_the_slide_is_surveyed(loads, slide, tmp_path):
+    score_slide(slide, tmp_path)
+    assert loads == [("he-collagen", False)]
+
+
+def test_a_stain_that_was_not_expected_loads_its_own(bundles, loads, slide, tmp_path, monkeypatch):
+    bundles["red"] = paper_bundle("red", stains=["PSR"])
+    panel = tmp_path / "panel.yaml"
+    entries = "[{stain: 'H&E', bundles: [he-collagen]}, {stain: PSR, bundles: [red]}]"
+    panel.write_text(f"name: panel\nentries: {entries}\n", encoding="utf-8")
+    plain = recipe.survey_slide
+    seen = guess(Stain.PSR, 0.95)
+    monkeypatch.setattr(recipe, "survey_slide", lambda *a: replace(plain(*a), stain=seen))
+    score_slide(slide, tmp_path, ScoreOptions(panel=str(panel)))
+    assert sorted(loads) == [("he-collagen", False), ("red", True)]
+
+
+def test_only_a_network_that_is_asked_for_may_fail(bundles, slide, monkeypatch, tmp_path):
+    def fails(*_, **__):
+        raise BackendError("no such device")
+
+    monkeypatch.setattr(networks, "load_predictor", fails)
+    with pytest.raises(BackendError, match="no such device"):
+        score_slide(slide, tmp_path / "out")
+    with pytest.raises(StainError, match="--stain says PSR"):
+        score_slide(slide, tmp_path / "out", ScoreOptions(stain=Stain.PSR))
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_canvases_that_do_not_fit_are_refused_before_any_network_runs(

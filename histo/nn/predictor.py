@@ -29,6 +29,10 @@ class Predictor(Protocol):
     stride: int
     name: str
 
+    def prepare(self, height: int, width: int) -> None:
+        """Get ready for tiles of that size, if the backend compiles for one; else on the first."""
+        ...
+
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
         ...

@@ -54,6 +54,9 @@ class TorchPredictor:
         self._network = torch.compile(network) if compiled else network
         self._batch_limit: int | None = None
 
+    def prepare(self, height: int, width: int) -> None:
+        """Do nothing: torch takes tiles as they come."""
+
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
         size = min(len(tiles), self._batch_limit or len(tiles))

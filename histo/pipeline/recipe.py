@@ -18,6 +18,7 @@ from histo.outputs import (
     write_results,
 )
 from histo.pipeline.answering import choose_bundles
+from histo.pipeline.networks import early_networks
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.pipeline.segmentation import plan_jobs, run_jobs
 from histo.pipeline.survey import SlideSurvey, survey_slide
@@ -80,11 +81,12 @@ def score_slide(
 
 def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]:
     run.tell("tissue", 0, 1)
-    with run.record.timed("tissue"):
-        seen = survey_slide(run.slide, run.options.roi)
+    with early_networks(run) as networks:
+        with run.record.timed("tissue"):
+            seen = survey_slide(run.slide, run.options.roi)
+        bundles, notes = choose_bundles(seen.stain, run.options)
+        jobs = plan_jobs(run, seen.tissue, bundles, networks)
     run.record.slide |= seen.as_record(run.slide)
-    bundles, notes = choose_bundles(seen.stain, run.options)
-    jobs = plan_jobs(run, seen.tissue, bundles)
     run.record.bundles = [_identity(bundle) for bundle in bundles]
     for note in [*run.slide.info.notes, *notes]:
         run.record.warn(note)

@@ -6,18 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from histo.errors import ConfigError
-from histo.inference import (
-    ComponentMap,
-    FlowSettings,
-    Target,
-    TilePlan,
-    TileSettings,
-    plan_tiles,
-    segment,
-)
-from histo.nn import Bundle, Predictor, load_predictor
+from histo.inference import ComponentMap, FlowSettings, Target, TilePlan, segment
+from histo.nn import Bundle, Predictor
+from histo.pipeline.networks import Networks, plan_bundle
 from histo.pipeline.options import Run
-from histo.slides import native_spacing
 from histo.tissue import TissueMap
 
 __all__ = ["Job", "plan_jobs", "run_jobs"]
@@ -45,8 +37,8 @@ class Job:
         }
 
 
-def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle]) -> list[Job]:
-    """Plan the tiles of all bundles and load their networks, before any runs for hours.
+def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle], networks: Networks) -> list[Job]:
+    """Plan the tiles of all bundles and get their networks, before any runs for hours.
 
     Raises
     ------
@@ -56,37 +48,15 @@ def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle]) -> list[Job]:
         If a tile is too small for its context, or the bundles' canvases do not fit together.
     """
     target = Target(tissue.measurable, tissue.spacing)
-    plans = [_plan(run, bundle, target) for bundle in bundles]
+    plans = [plan_bundle(run, bundle, target) for bundle in bundles]
     if len({(plan.canvas_shape, plan.canvas_spacing.pair) for plan in plans}) > 1:
         raise ConfigError(
             "the bundles write canvases of different µm/px and cannot be combined; "
             "give one --bundle, or bundles of the same canvas_um_per_px."
         )
-    return [_job(run, bundle, plan) for bundle, plan in zip(bundles, plans, strict=True)]
-
-
-def _plan(run: Run, bundle: Bundle, target: Target) -> TilePlan:
-    card, settings = bundle.card, run.options.settings
-    grid = native_spacing(run.slide, card.um_per_px)
-    return plan_tiles(
-        run.slide.frame_shape(grid),
-        grid,
-        target,
-        TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
-        reduction=max(1, round(card.canvas_um_per_px / grid.mean)),
-        stride_px=card.network.stride_px,
-    )
-
-
-def _job(run: Run, bundle: Bundle, plan: TilePlan) -> Job:
     with run.record.timed("load network"):
-        predict = load_predictor(
-            bundle,
-            run.options.settings,
-            reduction=plan.reduction,
-            context_px=bundle.card.context_px,
-        )
-    return Job(bundle, predict, plan)
+        predictors = [networks.get(bundle) for bundle in bundles]
+    return [Job(*parts) for parts in zip(bundles, predictors, plans, strict=True)]
 
 
 def run_jobs(run: Run, jobs: list[Job], scratch: Path) -> ComponentMap:

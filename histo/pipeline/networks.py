@@ -1,0 +1,103 @@
+"""Networks, loaded while the slide is surveyed: once its stain is known, one is ready to run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+
+from histo.errors import HistoError
+from histo.geometry import Spacing
+from histo.inference import Target, TilePlan, TileSettings, plan_tiles
+from histo.inference.workers import Workers
+from histo.nn import Bundle, Predictor, load_predictor
+from histo.pipeline.answering import choose_bundles
+from histo.pipeline.options import Run
+from histo.slides import native_spacing
+from histo.stains import StainGuess
+from histo.vocabulary import Stain
+
+__all__ = ["Networks", "early_networks", "plan_bundle"]
+
+
+class Networks:
+    """The networks of a run, those that will probably be asked for already under way.
+
+    Parameters
+    ----------
+    run
+        The slide being scored.
+    loader
+        The thread that loads them.
+    """
+
+    def __init__(self, run: Run, loader: Workers) -> None:
+        self._run = run
+        self._early = {
+            bundle.folder: loader.submit(partial(_loaded, run, bundle)) for bundle in _expected(run)
+        }
+
+    def get(self, bundle: Bundle) -> Predictor:
+        """Return the network of a bundle, waiting for it if need be.
+
+        Raises
+        ------
+        BundleError, BackendError
+            If it cannot be loaded.
+        """
+        early = self._early.get(bundle.folder)
+        return _loaded(self._run, bundle) if early is None else early.result()
+
+
+@contextmanager
+def early_networks(run: Run) -> Iterator[Networks]:
+    """Begin to load the networks that will answer if the slide is what it is said to be.
+
+    On leaving, what is under way is waited for: a process does not end well in a compiler.
+    """
+    with Workers(1, "load") as loader:
+        yield Networks(run, loader)
+
+
+def _expected(run: Run) -> list[Bundle]:
+    """Return the bundles for the stain that was said, else for H&E; what is wrong shows later."""
+    stain = run.options.stain or Stain.HE
+    try:
+        return choose_bundles(StainGuess(stain, 0.0, {}), run.options)[0]
+    except HistoError:
+        return []
+
+
+def _loaded(run: Run, bundle: Bundle) -> Predictor:
+    """Load a network and have it compiled for the tiles it will get."""
+    (height, width), own = run.slide.shape, run.slide.spacing
+    whole = Target(np.ones((1, 1), np.bool_), Spacing(height * own.row, width * own.col))
+    plan = plan_bundle(run, bundle, whole)
+    predict = load_predictor(
+        bundle,
+        run.options.settings,
+        reduction=plan.reduction,
+        context_px=bundle.card.context_px,
+    )
+    predict.prepare(plan.tile_px, plan.tile_px)
+    return predict
+
+
+def plan_bundle(run: Run, bundle: Bundle, target: Target) -> TilePlan:
+    """Plan the tiles of a bundle over a target.
+
+    Raises
+    ------
+    ConfigError
+        If a tile is too small for its context.
+    """
+    card, settings = bundle.card, run.options.settings
+    grid = native_spacing(run.slide, card.um_per_px)
+    return plan_tiles(
+        run.slide.frame_shape(grid),
+        grid,
+        target,
+        TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
+        reduction=max(1, round(card.canvas_um_per_px / grid.mean)),
+        stride_px=card.network.stride_px,
+    )
