@@ -67,8 +67,7 @@ class OpenVinoPredictor:
         self.outputs = tuple(str(component) for component in card.components)
         self.reduction = reduction
         self.stride = card.network.stride_px
-        bf16 = cpu_has_bf16()
-        if precision == "bf16" and not bf16:
+        if precision == "bf16" and not cpu_has_bf16():
             raise BackendError("this CPU has no bf16; use --precision f32 (or auto).")
         self.precision = "bf16" if precision == "bf16" else "f32"
         self.name = f"openvino cpu {self.precision}"
