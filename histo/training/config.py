@@ -11,6 +11,7 @@ from histo.vocabulary import Component, Stain
 __all__ = [
     "AugmentationConfig",
     "CardText",
+    "CounterConfig",
     "LabelConfig",
     "OptimConfig",
     "TrainingConfig",
@@ -61,6 +62,13 @@ class OptimConfig(StrictModel):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
 
 
+class CounterConfig(StrictModel):
+    """Tissue where the component is known to be absent, taught beside the cores."""
+
+    manifest: str
+    share: float = Field(0.2, ge=0, lt=1, description="share of crops drawn from it")
+
+
 class CardText(StrictModel):
     """What the bundle's card says that no measurement can."""
 
@@ -85,6 +93,7 @@ class TrainingConfig(StrictModel):
     seed: int = 0
     component: Component
     manifest: str
+    counter_examples: CounterConfig | None = None
     folds: int = Field(5, ge=2)
     imagenet_weights: str | None = Field(None, description="file, relative to the data folder")
     network: NetworkSpec

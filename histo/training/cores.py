@@ -1,7 +1,7 @@
 """Tissue-microarray cores with H&E and second-harmonic generation of the same section."""
 
-import csv
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from histo.errors import ConfigError, TissueError
 from histo.geometry import Spacing
 from histo.tissue import tissue_map
 from histo.training.config import LabelConfig
+from histo.training.rows import read_image, read_rows, read_spacing
 
 __all__ = ["Core", "otsu_threshold", "read_cores"]
 
@@ -33,7 +34,7 @@ class Core:
     target
         float32, (H, W), 0..1: smoothed SHG to the power ``gamma``.
     tissue
-        bool, (H, W): tissue of the core; metrics look only here.
+        bool, (H, W): tissue of the core, as scoring finds it.
     weight
         float32, (H, W): how much a pixel teaches.
     """
@@ -47,6 +48,11 @@ class Core:
     weight: NDArray[np.float32]
     um_per_px: float
 
+    @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        """The core: its tissue and the clear spaces the tissue encloses, bool, (H, W)."""
+        return np.asarray(ndimage.binary_fill_holes(self.tissue), dtype=np.bool_)
+
 
 def read_cores(manifest: Path, root: Path, label: LabelConfig) -> list[Core]:
     """Read every core of a manifest (columns core, organ, image, label, um_per_px).
@@ -57,44 +63,16 @@ def read_cores(manifest: Path, root: Path, label: LabelConfig) -> list[Core]:
         With the row number, if a column, a file or a number is missing or wrong, a core is listed
         twice, or a file shows no tissue.
     """
-    try:
-        with manifest.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = set(_COLUMNS) - set(reader.fieldnames or ())
-            if missing:
-                raise ConfigError(f"{manifest.name} lacks the column {sorted(missing)[0]}.")
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        reason = getattr(fault, "strerror", None) or "it is no UTF-8 CSV file"
-        raise ConfigError(f"the manifest {manifest.name} cannot be read: {reason}.") from fault
-    if not rows:
-        raise ConfigError(f"the manifest {manifest.name} lists no core.")
-    first_row: dict[str, int] = {}
-    for n, row in enumerate(rows, 2):
-        if first_row.setdefault(row["core"], n) != n:
-            raise ConfigError(
-                f"{manifest.name} row {n}: core {row['core']} stands in row "
-                f"{first_row[row['core']]} already."
-            )
-    return [_core(row, f"{manifest.name} row {n}", root, label) for n, row in enumerate(rows, 2)]
+    rows = read_rows(manifest, _COLUMNS)
+    return [_core(cells, where, root, label) for where, cells in rows]
 
 
-def _core(row: dict[str, str | None], where: str, root: Path, label: LabelConfig) -> Core:
-    cells = {column: row[column] or "" for column in _COLUMNS}
-    empty = [column for column, cell in cells.items() if not cell]
-    if empty:
-        raise ConfigError(f"{where}: {empty[0]} is empty.")
-    rgb = _pixels(root, cells["image"], "RGB", where)
-    raw = _pixels(root, cells["label"], "L", where)
+def _core(cells: dict[str, str], where: str, root: Path, label: LabelConfig) -> Core:
+    rgb = read_image(root, cells["image"], "RGB", where)
+    raw = read_image(root, cells["label"], "L", where)
     if rgb.shape[:2] != raw.shape:
         raise ConfigError(f"{where}: image is {rgb.shape[:2]} px, its label {raw.shape}.")
-    try:
-        um_per_px = float(cells["um_per_px"])
-        spacing = Spacing(um_per_px, um_per_px)
-    except ValueError as fault:
-        raise ConfigError(
-            f"{where}: um_per_px is a number above 0, found '{cells['um_per_px']}'."
-        ) from fault
+    spacing = read_spacing(cells["um_per_px"], where)
     try:
         tissue = _tissue(rgb, spacing)
     except TissueError as fault:
@@ -112,7 +90,7 @@ def _core(row: dict[str, str | None], where: str, root: Path, label: LabelConfig
         target=target,
         tissue=tissue,
         weight=weight.astype(np.float32),
-        um_per_px=um_per_px,
+        um_per_px=spacing.mean,
     )
 
 
@@ -123,18 +101,6 @@ def _tissue(rgb: NDArray[np.uint8], spacing: Spacing) -> NDArray[np.bool_]:
     low = tissue_map(view, spacing.scaled(k)).tissue
     height, width = rgb.shape[:2]
     return low.repeat(k, axis=0).repeat(k, axis=1)[:height, :width]
-
-
-def _pixels(root: Path, name: str, mode: str, where: str) -> NDArray[np.uint8]:
-    try:
-        with Image.open(root / name) as image:
-            if image.mode[0] in "IF":  # Pillow would clip such pixels at 255
-                raise ConfigError(f"{where}: {name} has more than 8 bits a channel; save it as 8.")
-            return np.asarray(image.convert(mode))
-    except FileNotFoundError as fault:
-        raise ConfigError(f"{where}: {name} is not in the data folder.") from fault
-    except OSError as fault:
-        raise ConfigError(f"{where}: {name} cannot be read as an image.") from fault
 
 
 def otsu_threshold(values: NDArray[np.floating]) -> float:

@@ -13,6 +13,7 @@ from histo.nn.network import StromaNetwork
 from histo.stains import Dye, optical_density, stain_matrix, unmix
 from histo.tissue import white_point
 from histo.training.cores import Core, otsu_threshold
+from histo.training.crops import Sample
 
 __all__ = [
     "CoreResult",
@@ -29,10 +30,10 @@ _BLUR_PX = 3.0  # registration leaves an error of a few px; r is read at that sc
 
 @dataclass(frozen=True)
 class CoreResult:
-    """Agreement on one core, inside its tissue.
+    """Agreement on one core, inside its outline: tissue and the clear spaces it encloses.
 
     Registration leaves an error of a few pixels, so prediction and SHG are compared at that scale:
-    both blurred by 3 px. The strict figure, pixel by pixel, stands beside it.
+    both blurred by 3 px. Stricter figures stand beside: pixel by pixel, and in tissue alone.
 
     Attributes
     ----------
@@ -42,6 +43,8 @@ class CoreResult:
         With SHG; NaN if the map is constant.
     auroc_px
         As ``auroc``, but nothing is blurred.
+    auroc_tissue, pearson_r_tissue
+        As ``auroc`` and ``pearson_r``, but in tissue alone, where scores are measured.
     dice
         Of the areas of prediction and label, at the threshold.
     label_fraction, predicted_fraction
@@ -53,6 +56,8 @@ class CoreResult:
     auroc: float
     pearson_r: float
     auroc_px: float
+    auroc_tissue: float = float("nan")
+    pearson_r_tissue: float = float("nan")
     dice: float = float("nan")
     label_fraction: float = float("nan")
     predicted_fraction: float = float("nan")
@@ -62,8 +67,8 @@ class CoreResult:
         return {name: None if value != value else value for name, value in asdict(self).items()}
 
 
-def core_probability(network: StromaNetwork, core: Core) -> NDArray[np.float32]:
-    """Return the network's probability on a whole core, float32, (H, W)."""
+def core_probability(network: StromaNetwork, core: Sample) -> NDArray[np.float32]:
+    """Return the network's probability on a whole sample, float32, (H, W)."""
     stride = network.spec.stride_px
     height, width = core.rgb.shape[:2]
     pad = ((0, -height % stride), (0, -width % stride), (0, 0))
@@ -73,7 +78,7 @@ def core_probability(network: StromaNetwork, core: Core) -> NDArray[np.float32]:
     return np.asarray(chance.numpy(), dtype=np.float32)
 
 
-def eosin_amount(core: Core) -> NDArray[np.float32]:
+def eosin_amount(core: Sample) -> NDArray[np.float32]:
     """Return the unmixed eosin of a core: the rule a network has to beat."""
     density = optical_density(core.rgb, white_point(core.rgb))
     return unmix(density, stain_matrix(Dye.HAEMATOXYLIN, Dye.EOSIN))[..., 1]
@@ -95,24 +100,26 @@ def evaluate_cores(
 
 
 def _evaluate(core: Core, values: NDArray[np.float32], threshold: float | None) -> CoreResult:
-    inside = core.tissue
-    blurred, shg = (ndimage.gaussian_filter(m, _BLUR_PX)[inside] for m in (values, core.shg))
+    smooth, smooth_shg = (ndimage.gaussian_filter(m, _BLUR_PX) for m in (values, core.shg))
+    inside, tissue = core.inside, core.tissue
     result = CoreResult(
         core=core.name,
         organ=core.organ,
-        auroc=_auroc(blurred, shg),
-        pearson_r=_pearson_r(blurred, shg),
+        auroc=_auroc(smooth[inside], smooth_shg[inside]),
+        pearson_r=_pearson_r(smooth[inside], smooth_shg[inside]),
         auroc_px=_auroc(values[inside], core.shg[inside]),
+        auroc_tissue=_auroc(smooth[tissue], smooth_shg[tissue]),
+        pearson_r_tissue=_pearson_r(smooth[tissue], smooth_shg[tissue]),
     )
     if threshold is None:
         return result
-    found, label = (values >= threshold) & inside, collagen_label(core)
+    found, label = (values >= threshold) & tissue, collagen_label(core)
     total = found.sum() + label.sum()
     return replace(
         result,
         dice=float(2 * (found & label).sum() / total) if total else float("nan"),
-        label_fraction=float(label.sum() / inside.sum()),
-        predicted_fraction=float(found.sum() / inside.sum()),
+        label_fraction=float(label.sum() / tissue.sum()),
+        predicted_fraction=float(found.sum() / tissue.sum()),
     )
 
 

@@ -1,18 +1,29 @@
 """Who learns and who is tested: by core (within organs) or by organ."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from histo.errors import ConfigError
-from histo.training.cores import Core
 
 __all__ = ["core_folds", "organ_folds"]
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def organ(self) -> str: ...
+
+
+_Sample = TypeVar("_Sample", bound=_Named)
+
+
 def core_folds(
-    cores: Sequence[Core], folds: int, seed: int
-) -> Iterator[tuple[str, list[Core], list[Core]]]:
+    cores: Sequence[_Sample], folds: int, seed: int
+) -> Iterator[tuple[str, list[_Sample], list[_Sample]]]:
     """Yield (name, learning, held out): every core is held out once, organs spread over folds.
 
     Raises
@@ -35,7 +46,7 @@ def core_folds(
         yield f"fold {fold}", [core for core in cores if fold_of[core.name] != fold], held
 
 
-def organ_folds(cores: Sequence[Core]) -> Iterator[tuple[str, list[Core], list[Core]]]:
+def organ_folds(cores: Sequence[_Sample]) -> Iterator[tuple[str, list[_Sample], list[_Sample]]]:
     """Yield (organ, learning, held out): no core of the organ is learnt from."""
     for organ in sorted({core.organ for core in cores}):
         held = [core for core in cores if core.organ == organ]

@@ -19,8 +19,7 @@ from histo.nn.network import (
     restore_batch_statistics,
 )
 from histo.training.config import TrainingConfig
-from histo.training.cores import Core
-from histo.training.crops import Crops
+from histo.training.crops import Crops, Sample
 
 __all__ = ["SegmentationModule", "fit_network"]
 
@@ -67,22 +66,25 @@ class SegmentationModule(lightning.LightningModule):
 
 def fit_network(
     config: TrainingConfig,
-    cores: Sequence[Core],
+    cores: Sequence[Sample],
+    counter_examples: Sequence[Sample] = (),
     *,
     imagenet: Path | None,
     log_folder: Path | None = None,
     progress: bool = True,
 ) -> StromaNetwork:
-    """Train one network on these cores and return it in evaluation mode, on the CPU."""
+    """Train one network on these samples and return it in evaluation mode, on the CPU."""
     lightning.seed_everything(config.seed, verbose=False)
     network = StromaNetwork(config.network, classes=1)
     settings = config.optim
     crops = Crops(
         cores,
+        counter_examples,
         count=settings.steps * settings.batch,
         crop_px=settings.crop_px,
         settings=config.augmentation,
         seed=config.seed,
+        counter_share=config.counter_examples.share if config.counter_examples else 0.0,
     )
     if imagenet is not None:
         load_imagenet_mobilenet_v2(network, imagenet)

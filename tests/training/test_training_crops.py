@@ -95,6 +95,25 @@ def test_a_small_organ_is_not_outvoted(make, bare_core):
     assert len(drawn) == 10
 
 
+def test_counter_examples_have_their_share(bare_core):
+    cores = [bare_core(f"core {i}", "lung", 100) for i in range(3)]
+    others = [bare_core("nests", "lung", 100)]
+    crops = Crops(
+        cores,
+        others,
+        count=400,
+        crop_px=64,
+        settings=AugmentationConfig(),
+        seed=1,
+        counter_share=0.25,
+    )
+    crops.transform = FakeTransform()
+    for index in range(400):
+        crops[index]
+    share = crops.transform.seen.count(id(others[0].rgb)) / 400
+    assert 0.2 < share < 0.3
+
+
 class FakeTransform:
     """Remembers which core it was given."""
 
@@ -110,6 +129,6 @@ class FakeTransform:
 
 
 def test_a_core_smaller_than_a_crop_is_refused(make, bare_core):
-    with pytest.raises(ConfigError, match=r"^core x is smaller than the largest crop, 85 px"):
+    with pytest.raises(ConfigError, match=r"^x is smaller than the largest crop, 85 px"):
         make(given=[bare_core("x", "lung", 84)])
     assert len(make(given=[bare_core("x", "lung", 85)])[0]) == 3

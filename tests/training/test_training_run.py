@@ -7,14 +7,13 @@ from concurrent.futures import Executor, Future
 
 import numpy as np
 import pytest
-from training_fakes import STUDY, training_values
+from training_fakes import STUDY, training_values, write_counter_study
 
 from histo.assets import config_path, shipped
 from histo.errors import ConfigError
 from histo.nn.bundle import load_bundle
 from histo.nn.verify import verify_bundle
 from histo.training.config import TrainingConfig
-from histo.training.folds import core_folds
 
 torch = pytest.importorskip("torch")
 for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "onnx"):
@@ -23,10 +22,11 @@ for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "on
 from torch import nn  # noqa: E402
 
 from histo.nn.network import StromaNetwork  # noqa: E402
-from histo.training import run  # noqa: E402
+from histo.training import cross_validation  # noqa: E402
+from histo.training.cross_validation import cross_validate, plan_folds  # noqa: E402
 from histo.training.evaluate import core_probability, evaluate_cores, mean_of  # noqa: E402
 from histo.training.module import fit_network  # noqa: E402
-from histo.training.run import cross_validate, data_root, train_bundle  # noqa: E402
+from histo.training.run import data_root, train_bundle  # noqa: E402
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def trained(study, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "tiny-collagen"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HISTO_DATA", str(study.parent))
-        train_bundle(TrainingConfig.model_validate(training_values(study)), out, say=said.append)
+        values = training_values(study)
+        values["counter_examples"] = {"manifest": str(write_counter_study(study.parent))}
+        train_bundle(TrainingConfig.model_validate(values), out, say=said.append)
     return out, said
 
 
@@ -63,7 +65,11 @@ def test_the_card_says_how_it_was_trained_and_how_well_it_does(trained):
     assert card.training["seed"] == 5
     assert card.training["optim"]["steps"] == 3
     splits = {metric.split for metric in card.metrics}
-    assert splits == {f"held out by {what}, mean over 6 cores" for what in ("core", "organ")}
+    assert splits == {
+        text
+        for what in ("core", "organ")
+        for text in (f"held out by {what}, mean over 6 cores", f"epithelium held out by {what}")
+    }
     auroc = next(metric for metric in card.metrics if metric.name.startswith("AUROC"))
     assert auroc.baseline > 0.95, "eosin finds drawn fibres"
 
@@ -78,9 +84,17 @@ def test_every_core_was_held_out_once_by_core_and_by_organ(trained):
         assert 0 < one["threshold"] < 1
 
 
+def test_held_out_maps_are_kept(trained):
+    for split in ("core", "organ"):
+        file = trained[0].parent / "tiny-collagen-training" / f"held_out_by_{split}.npz"
+        with np.load(file) as maps:
+            assert set(maps) == {*STUDY, "nests", "glands"}
+            assert all(maps[name].dtype == np.uint8 for name in maps)
+
+
 def test_progress_is_told_in_lines(trained):
     said = trained[1]
-    assert said[0] == "6 cores of 2 organs"
+    assert said[0] == "6 cores of 2 organs, 2 counter-examples"
     assert sum(line.startswith("by core, fold") for line in said) == 2
     assert [line.split(":")[0] for line in said if line.startswith("by organ")] == [
         "by organ, breast",
@@ -105,19 +119,16 @@ class Posted(Executor):
 
 
 def test_folds_side_by_side_give_what_one_after_another_gives(cores, study, monkeypatch):
-    monkeypatch.setattr(run, "_processes", lambda _: Posted())
-    folds = list(core_folds(cores, 2, seed=0))
-    alone, shared = (
-        cross_validate(
-            TrainingConfig.model_validate(training_values(study, steps=1, jobs=jobs)),
-            cores,
-            {"core": folds},
-            lambda _: None,
-        )[0]
-        for jobs in (1, 2)
-    )
-    for one, other in zip(alone.maps, shared.maps, strict=True):
-        np.testing.assert_array_equal(one, other)
+    monkeypatch.setattr(cross_validation, "_processes", lambda _: Posted())
+    rounds = []
+    for jobs in (1, 2):
+        config = TrainingConfig.model_validate(training_values(study, steps=1, jobs=jobs))
+        folds = plan_folds(config, cores, [])[:2]
+        rounds.append(cross_validate(config, folds, None, lambda _: None)[0])
+    alone, shared = rounds
+    assert list(alone.maps) == list(shared.maps)
+    for name in alone.maps:
+        np.testing.assert_array_equal(alone.maps[name], shared.maps[name])
 
 
 def test_training_teaches_and_keeps_the_loss(cores, study, tmp_path):

@@ -43,6 +43,21 @@ def write_study(folder: Path) -> Path:
     return write_manifest(folder, rows)
 
 
+def write_counter_study(folder: Path) -> Path:
+    """Write two images at half the spacing, their left halves known to hold no collagen."""
+    rows = ["sample,organ,image,mask,um_per_px"]
+    for seed, (name, organ) in enumerate({"nests": "breast", "glands": "kidney"}.items(), 9):
+        rgb, _ = drawn_core(seed, 192, 208)
+        absent = np.zeros((192, 208), np.uint8)
+        absent[:, :101] = 255
+        Image.fromarray(rgb).save(folder / f"{name}.png")
+        Image.fromarray(absent).save(folder / f"{name}_mask.png")
+        rows.append(f"{name},{organ},{name}.png,{name}_mask.png,1.0")
+    path = folder / "counter.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
 def write_manifest(folder: Path, rows: list[str], columns: str = COLUMNS) -> Path:
     """Write a manifest beside the images."""
     path = folder / "study.csv"
