@@ -1,4 +1,10 @@
-"""Regions people draw and regions the network finds: files, polygons and masks.
+"""Annotations: what people draw and what the network finds; files, polygons, masks and labels.
+
+Examples
+--------
+>>> from histo.annotations import ClassMap, open_labels, read_annotations
+>>> read_annotations(path).names  # doctest: +SKIP
+('Tumour', 'Stroma')
 
 The names below load shapely on first use, so importing this room is light.
 """
@@ -7,17 +13,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from histo.annotations.geojson import Region, read_regions
+    from histo.annotations.annotation import Annotation, Annotations
+    from histo.annotations.class_map import ClassMap, Rule
+    from histo.annotations.geojson import write_geojson
+    from histo.annotations.labels import Labels, open_labels
+    from histo.annotations.planes import LabelPlanes, label_planes
     from histo.annotations.polygons import polygons_from_mask
     from histo.annotations.raster import rasterise
+    from histo.annotations.reading import read_annotations, read_regions
 
-__all__ = ["Region", "polygons_from_mask", "rasterise", "read_regions"]
+__all__ = [
+    "Annotation",
+    "Annotations",
+    "ClassMap",
+    "LabelPlanes",
+    "Labels",
+    "Rule",
+    "label_planes",
+    "open_labels",
+    "polygons_from_mask",
+    "rasterise",
+    "read_annotations",
+    "read_regions",
+    "write_geojson",
+]
 
 _HOME = {
-    "Region": "geojson",
+    "Annotation": "annotation",
+    "Annotations": "annotation",
+    "ClassMap": "class_map",
+    "LabelPlanes": "planes",
+    "Labels": "labels",
+    "Rule": "class_map",
+    "label_planes": "planes",
+    "open_labels": "labels",
     "polygons_from_mask": "polygons",
     "rasterise": "raster",
-    "read_regions": "geojson",
+    "read_annotations": "reading",
+    "read_regions": "reading",
+    "write_geojson": "geojson",
 }
 
 

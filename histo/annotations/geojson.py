@@ -1,87 +1,97 @@
-"""Regions drawn in QuPath (or any GeoJSON): read, mended where possible, refused in a sentence."""
+"""GeoJSON as QuPath writes it: read, mended where possible, refused in a sentence; and written."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
-from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
+from histo.annotations.annotation import Annotation, Annotations, Gatherer
 from histo.errors import AnnotationError
+from histo.vocabulary import COLOURS
 
-__all__ = ["Region", "read_regions"]
+__all__ = ["geojson_annotations", "write_geojson"]
 
 _AREAS = {"Polygon", "MultiPolygon"}
+_POINTS = {"Point", "MultiPoint"}
 _EXPORT = "In QuPath: File > Export objects as GeoJSON."
 
 
-@dataclass(frozen=True)
-class Region:
-    """An area drawn on a slide.
-
-    Attributes
-    ----------
-    name
-        Its classification, else its own name, else "" .
-    geometry
-        Valid polygon or multipolygon in level-0 pixels, (x, y), origin at the slide's
-        upper-left corner.
-    """
-
-    name: str
-    geometry: Polygon | MultiPolygon
-
-
-def read_regions(path: Path, slide_shape: tuple[int, int] | None = None) -> list[Region]:
-    """Read the areas of a GeoJSON file.
+def geojson_annotations(data: bytes, path: Path) -> Annotations:
+    """Read the areas and points of a GeoJSON file.
 
     A FeatureCollection, a list of features, a single feature, a bare geometry and a
-    GeometryCollection are understood. Polygons that cross themselves are made valid; points
-    and lines are skipped, as they have no area.
+    GeometryCollection are understood. A multipoint becomes one annotation a point; lines are
+    skipped. Polygons that cross themselves are made valid and counted.
 
     Parameters
     ----------
+    data
+        Content of the file.
     path
-        The file.
-    slide_shape
-        (height, width) of level 0; given, the regions must meet the slide and are cut at its edge.
-
-    Returns
-    -------
-    list of Region
-        At least one, in the file's order.
+        The file, for messages.
 
     Raises
     ------
     AnnotationError
-        If the file cannot be read, is no GeoJSON, has no area, a broken polygon, or lies
-        outside the slide.
+        If it is no GeoJSON, has a broken polygon, or neither area nor point.
     """
-    regions = [
-        Region(name, _mended(geometry, path))
-        for name, geometry in _geometries(_parsed(path), "", path)
-        if geometry.get("type") in _AREAS
+    gatherer = Gatherer(path.name)
+    for name, geometry in _geometries(_parsed(data, path), "", path):
+        kind = geometry["type"]
+        if kind not in _AREAS | _POINTS:
+            gatherer.skipped += 1
+            continue
+        shape = _shape(geometry, path)
+        parts = shapely.get_parts(shape) if kind in _POINTS else [shape]
+        before = len(gatherer.found)
+        for part in parts:
+            gatherer.add(name, part)
+        if len(gatherer.found) == before:  # a program wrote it: no stray click, but a fault
+            raise AnnotationError(
+                f"{path.name} has a {kind.lower()} without area or place; draw it again."
+            )
+    return gatherer.annotations("geojson")
+
+
+def write_geojson(path: Path, annotations: Iterable[Annotation]) -> None:
+    """Write annotations as a FeatureCollection that QuPath opens and `read_annotations` reads.
+
+    Coordinates keep all their digits, so what is read back equals what was written.
+    """
+    features = [
+        {
+            "type": "Feature",
+            "geometry": shapely.geometry.mapping(annotation.geometry),
+            "properties": _properties(annotation.name),
+        }
+        for annotation in annotations
     ]
-    if not regions:
-        raise AnnotationError(f"{path.name} has no polygon; draw an area and export it. {_EXPORT}")
-    return regions if slide_shape is None else _within(regions, slide_shape, path)
+    text = json.dumps(
+        {"type": "FeatureCollection", "features": features},
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _parsed(path: Path) -> Any:
+def _properties(name: str) -> dict[str, Any]:
+    if not name:
+        return {"objectType": "annotation"}
+    colour = list(COLOURS.get(name, (128, 128, 128)))
+    return {"objectType": "annotation", "classification": {"name": name, "color": colour}}
+
+
+def _parsed(data: bytes, path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as fault:
-        reason = fault.strerror or type(fault).__name__
-        raise AnnotationError(f"{path.name} cannot be read ({reason}).") from fault
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise AnnotationError(f"{path.name} is no GeoJSON, it is not UTF-8 text.") from fault
-    if not text.strip():
-        raise AnnotationError(f"{path.name} is empty; expected GeoJSON. {_EXPORT}")
     try:
         return json.loads(text)
     except (json.JSONDecodeError, RecursionError) as fault:
@@ -130,46 +140,10 @@ def _feature_name(feature: dict[str, Any]) -> str:
     return str(classification or properties.get("name") or "")
 
 
-def _mended(geometry: dict[str, Any], path: Path) -> Polygon | MultiPolygon:
+def _shape(geometry: dict[str, Any], path: Path) -> BaseGeometry:
     try:
-        with np.errstate(invalid="ignore"):  # NaN is refused below, in a sentence
-            shape = shapely.force_2d(shapely.geometry.shape(geometry))
-            coordinates = shapely.get_coordinates(shape)
-            mended = shape if shape.is_valid else shapely.make_valid(shape, method="structure")
+        with np.errstate(invalid="ignore"):  # NaN is refused later, in a sentence
+            return shapely.force_2d(shapely.geometry.shape(geometry))
     except (GEOSException, ValueError, TypeError, IndexError, KeyError, AttributeError) as fault:
         message = f"{path.name} has a broken polygon: rings need at least 4 points of two numbers."
         raise AnnotationError(message) from fault
-    if not bool(abs(coordinates).max(initial=0.0) < 1e9):  # also true of NaN and infinity
-        raise AnnotationError(f"{path.name} has a polygon with coordinates that are no pixels.")
-    return _area_of(mended, f"{path.name} has a polygon without area; draw it again.")
-
-
-def _area_of(geometry: BaseGeometry, refusal: str) -> Polygon | MultiPolygon:
-    """Keep what has an area; refuse if nothing has."""
-    polygons = [
-        polygon
-        for part in shapely.get_parts(geometry)
-        for polygon in shapely.get_parts(part)
-        if polygon.geom_type == "Polygon" and polygon.area > 0
-    ]
-    if not polygons:
-        raise AnnotationError(refusal)
-    return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
-
-
-def _within(regions: list[Region], shape: tuple[int, int], path: Path) -> list[Region]:
-    """Cut regions at the slide's edge; drop those outside unless all are."""
-    height, width = shape
-    slide = shapely.box(0, 0, width, height)
-    inside = [region for region in regions if region.geometry.intersection(slide).area > 0]
-    if not inside:
-        left, top, right, bottom = shapely.total_bounds([r.geometry for r in regions])
-        raise AnnotationError(
-            f"{path.name} lies outside the slide: its x runs from {left:.0f} to {right:.0f} "
-            f"and its y from {top:.0f} to {bottom:.0f}, the slide has {width} x {height} pixels; "
-            "export it from the same slide, in pixels."
-        )
-    return [
-        Region(r.name, _area_of(r.geometry.intersection(slide), f"{path.name} has no area."))
-        for r in inside
-    ]

@@ -7,9 +7,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from histo.geometry import Spacing
+from histo.geometry import Box, Spacing
 
-__all__ = ["rasterise"]
+__all__ = ["rasterise", "window"]
 
 
 def rasterise(
@@ -47,24 +47,40 @@ def rasterise(
     """
     mask = np.zeros(shape, bool)
     scale = np.array([slide_spacing.col / spacing.col, slide_spacing.row / spacing.row])
-    for polygon in shapely.get_parts(list(geometries)):
-        if polygon.geom_type == "Polygon" and not polygon.is_empty:
-            _fill(mask, polygon, scale)
+    for geometry in geometries:
+        for part, inside in window(geometry, scale, Box(0, 0, *shape)):
+            mask[part] |= inside
     return mask
 
 
-def _fill(mask: NDArray[np.bool_], polygon: BaseGeometry, scale: NDArray[np.float64]) -> None:
-    """Set the pixels of one polygon, within the rows and columns it spans."""
-    left, top, right, bottom = shapely.bounds(polygon) * np.concatenate([scale, scale])
-    row, stop_row = _span(top, bottom, mask.shape[0])
-    col, stop_col = _span(left, right, mask.shape[1])
-    if row >= stop_row or col >= stop_col:
-        return
-    flips = np.zeros((stop_row - row, stop_col - col + 1), bool)
-    for ring in shapely.get_rings(polygon):
-        xy = shapely.get_coordinates(ring) * scale - (col, row)
-        _flip(flips, xy[:-1], xy[1:])
-    mask[row:stop_row, col:stop_col] |= np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+def window(
+    geometry: BaseGeometry, scale: NDArray[np.float64], box: Box
+) -> Iterable[tuple[tuple[slice, slice], NDArray[np.bool_]]]:
+    """Yield, for each polygon of a geometry, the part of a box it spans and its pixels there.
+
+    Parameters
+    ----------
+    geometry
+        In slide pixels, (x, y).
+    scale
+        Frame pixels per slide pixel, (x, y).
+    box
+        In pixels of the frame; the slices are relative to its corner.
+    """
+    for polygon in shapely.get_parts(geometry):
+        if polygon.geom_type != "Polygon" or polygon.is_empty:
+            continue
+        left, top, right, bottom = shapely.bounds(polygon) * np.concatenate([scale, scale])
+        row, stop_row = _span(top - box.row, bottom - box.row, box.height)
+        col, stop_col = _span(left - box.col, right - box.col, box.width)
+        if row >= stop_row or col >= stop_col:
+            continue
+        flips = np.zeros((stop_row - row, stop_col - col + 1), bool)
+        for ring in shapely.get_rings(polygon):
+            xy = shapely.get_coordinates(ring) * scale - (box.col + col, box.row + row)
+            _flip(flips, xy[:-1], xy[1:])
+        inside = np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+        yield (slice(row, stop_row), slice(col, stop_col)), inside
 
 
 def _span(low: float, high: float, limit: int) -> tuple[int, int]:

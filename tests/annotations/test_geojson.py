@@ -5,7 +5,7 @@ import json
 import pytest
 import shapely
 
-from histo.annotations import Region, read_regions
+from histo.annotations import Annotation, read_regions
 from histo.errors import AnnotationError
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]]]}
@@ -22,7 +22,7 @@ def feature(geometry, **properties):
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def read(tmp_path, content, shape=None) -> list[Region]:
+def read(tmp_path, content, shape=None) -> list[Annotation]:
     file = tmp_path / "regions ✨.geojson"
     file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return read_regions(file, shape)
@@ -58,7 +58,7 @@ def test_a_qupath_collection_keeps_class_names_holes_and_order(tmp_path) -> None
 )
 def test_every_way_of_writing_a_polygon_is_read(tmp_path, content) -> None:
     (region,) = read(tmp_path, content)
-    assert region == Region("", region.geometry)
+    assert region == Annotation("", region.geometry)
     assert region.geometry.area == 100
     assert not region.geometry.has_z
 
@@ -106,14 +106,14 @@ ENDLESS = {"type": "Polygon", "coordinates": [[[0, 0], [1e12, 0], [0, 1], [0, 0]
         ("  \n", "is empty"),
         ("{not json", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
-        ("<xml/>", "not valid JSON"),
+        ("<xml/>", "begins with <xml>"),
         ("3", "no GeoJSON"),
         ('"text"', "no GeoJSON"),
         ("{}", "no GeoJSON"),
-        ("[]", "has no polygon"),
+        ("[]", "no area and no point"),
         ({"type": "Nonsense"}, "found type 'Nonsense'"),
         ({"type": "FeatureCollection"}, "has no features"),
-        ({"type": "FeatureCollection", "features": []}, "has no polygon"),
+        ({"type": "FeatureCollection", "features": []}, "no area and no point"),
         ({"type": "Point", "coordinates": [1, 2]}, "has no polygon"),
         (SHORT, "broken polygon"),
         (WORDS, "broken polygon"),
