@@ -1,0 +1,140 @@
+"""Scores of macrophages in a compartment or zone, and when count and area contradict each other."""
+
+from collections.abc import Sequence
+
+from histo.geometry import Spacing
+from histo.scoring.limits import ScoreWarning
+from histo.scoring.score import Score
+from histo.scoring.tam import TamCounts, TamDensity, tam_density
+
+__all__ = ["PROFILE_UM2", "tam_scores", "tam_warnings"]
+
+PROFILE_UM2 = (60.0, 500.0)
+"""Size that a macrophage's profile is expected to have, µm²."""
+
+
+def tam_scores(
+    compartment: str, counts: TamCounts, spacing: Spacing, *, from_he: bool = False
+) -> list[Score]:
+    """Return the four scores of one compartment or zone.
+
+    Parameters
+    ----------
+    compartment
+        Name as it stands in the scores: ``nest``, ``stroma``, ``margin``, ``tumour_tissue``, or a
+        zone's.
+    counts
+        Of the whole compartment.
+    spacing
+        µm/px of the mask.
+    from_he
+        Whether the cells were inferred from H&E, which every score then says.
+
+    Returns
+    -------
+    list of Score
+        ``tam_count_<c>``, ``tam_density_<c>_per_mm2``, ``tam_area_fraction_of_<c>`` and
+        ``tam_profile_size_<c>_um2``.
+    """
+    found = tam_density(counts, spacing)
+    where = compartment.replace("_", " ")
+    at = f"at {spacing.mean:.3g} µm/px"
+    no_area = "" if counts.area_px else f"undefined: there is no {where}"
+    caution = "inferred from H&E, experimental" if from_he else ""
+    return [
+        Score(
+            f"tam_count_{compartment}",
+            float("nan") if no_area else float(counts.profiles),
+            "1",
+            f"macrophage profiles with their centre in {where}, {at}",
+            "",
+            no_area or _joined(_count_note(found), _hidden_note(counts), caution),
+        ),
+        Score(
+            f"tam_density_{compartment}_per_mm2",
+            found.per_mm2,
+            "/mm2",
+            f"macrophage profiles with their centre in {where}, {at}",
+            f"area of {where}",
+            no_area or _joined(_density_note(found), _hidden_note(counts), caution),
+        ),
+        Score(
+            f"tam_area_fraction_of_{compartment}",
+            found.area_fraction,
+            "1",
+            f"macrophage pixels in {where}, {at}",
+            f"area of {where}",
+            no_area or _joined(_fraction_note(counts), caution),
+        ),
+        Score(
+            f"tam_profile_size_{compartment}_um2",
+            found.profile_um2,
+            "um2",
+            f"macrophage area in {where}, {at}",
+            f"macrophage profiles in {where}",
+            no_area or _joined(_size_note(counts, found), caution),
+        ),
+    ]
+
+
+def tam_warnings(
+    scores: Sequence[Score], expected_um2: tuple[float, float] = PROFILE_UM2
+) -> list[ScoreWarning]:
+    """Warn of each implied profile size that no macrophage has.
+
+    Too small: one cell was counted several times, or specks were counted. Too large: cells were
+    missed, or stain that is no cell is in the area. Either way count and area disagree.
+
+    Parameters
+    ----------
+    scores
+        Any scores; only ``tam_profile_size_*`` are looked at. NaN does not warn.
+    expected_um2
+        Smallest and largest size expected, µm².
+    """
+    low, high = expected_um2
+    return [
+        ScoreWarning(
+            "tam_profile_size",
+            f"{score.name} implies profiles of {score.value:.3g} µm² (expected {low:g} to "
+            f"{high:g}): count and area disagree, one of them is wrong.",
+            score.name,
+            score.value,
+            low if score.value < low else high,
+        )
+        for score in scores
+        if score.name.startswith("tam_profile_size_") and (score.value < low or score.value > high)
+    ]
+
+
+def _count_note(found: TamDensity) -> str:
+    return f"95 % Poisson interval {found.count_low:.3g} to {found.count_high:.3g}"
+
+
+def _density_note(found: TamDensity) -> str:
+    return f"{found.profiles} profiles, 95 % Poisson interval {found.low:.3g} to {found.high:.3g}"
+
+
+def _hidden_note(counts: TamCounts) -> str:
+    if not counts.hidden:
+        return ""
+    return f"{counts.hidden} more are too dark to show a nucleus and are not counted"
+
+
+def _fraction_note(counts: TamCounts) -> str:
+    return "undefined: no macrophage area was given" if counts.positive_px is None else ""
+
+
+def _size_note(counts: TamCounts, found: TamDensity) -> str:
+    if counts.positive_px is None:
+        return "undefined: no macrophage area was given"
+    if not counts.profiles:
+        return "undefined: no profile was counted"
+    low, high = PROFILE_UM2
+    if low <= found.profile_um2 <= high:
+        return ""
+    return f"outside {low:g} to {high:g} µm²: count and area disagree"
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
