@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from histo.annotations.annotation import Annotation, Annotations
     from histo.annotations.class_map import ClassMap, Rule
     from histo.annotations.geojson import write_geojson
-    from histo.annotations.labels import Labels, open_labels
+    from histo.annotations.labels import Labels, open_labels, whole_slide_labels
     from histo.annotations.planes import LabelPlanes, label_planes
     from histo.annotations.polygons import polygons_from_mask
     from histo.annotations.raster import rasterise
@@ -35,6 +35,7 @@ __all__ = [
     "rasterise",
     "read_annotations",
     "read_regions",
+    "whole_slide_labels",
     "write_geojson",
 ]
 
@@ -51,6 +52,7 @@ _HOME = {
     "rasterise": "raster",
     "read_annotations": "reading",
     "read_regions": "reading",
+    "whole_slide_labels": "labels",
     "write_geojson": "geojson",
 }
 

@@ -46,7 +46,7 @@ class Annotations(Sequence[Annotation]):
     items
         At least one annotation.
     file_kind
-        "geojson", "aperio-xml", "asap-xml" or "label-image".
+        "geojson", "aperio-xml", "asap-xml", "table" or "label-image".
     repaired
         How many polygons crossed or touched themselves and were made valid.
     skipped

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from histo.annotations.annotation import Annotation
 from histo.annotations.class_map import ClassMap
 from histo.annotations.mask_file import MaskFile, open_mask
 from histo.annotations.planes import (
@@ -23,7 +25,7 @@ from histo.annotations.values import class_name
 from histo.errors import AnnotationError
 from histo.geometry import Box, Spacing
 
-__all__ = ["Labels", "MaskLabels", "open_labels"]
+__all__ = ["Labels", "MaskLabels", "open_labels", "whole_slide_labels"]
 
 _STRETCH = 0.01  # how far a mask's aspect may be from the slide's
 _NOWHERE = -1
@@ -80,6 +82,14 @@ def open_labels(
         )
     extent_um = slide_shape[0] * slide_spacing.row, slide_shape[1] * slide_spacing.col
     return MaskLabels(mask, class_map, extent_um, path.name)
+
+
+def whole_slide_labels(
+    name: str, class_map: ClassMap, slide_shape: tuple[int, int], slide_spacing: Spacing
+) -> Labels:
+    """Return the labels of a slide that is of one class throughout, as patches of a class are."""
+    height, width = slide_shape
+    return Painter([Annotation(name, shapely.box(0, 0, width, height))], class_map, slide_spacing)
 
 
 class MaskLabels:

@@ -9,19 +9,20 @@ from shapely import MultiPolygon, Polygon
 
 from histo.annotations.annotation import Annotation, Annotations, Gatherer, mended
 from histo.annotations.class_map import ClassMap
+from histo.annotations.table import is_table, table_annotations
 from histo.errors import AnnotationError
 
 __all__ = ["is_raster", "read_annotations", "read_regions"]
 
 _RASTERS = (b"\x89PNG", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LARGEST_MPX = 100
-_KINDS = "GeoJSON (QuPath), ImageScope or ASAP XML, or a label image (PNG, TIFF)"
+_KINDS = "GeoJSON (QuPath), ImageScope or ASAP XML, a CSV table, or a label image (PNG, TIFF)"
 
 
 def read_annotations(
     path: Path, class_map: ClassMap | None = None, *, slide_shape: tuple[int, int] | None = None
 ) -> Annotations:
-    """Read the annotations of a file: GeoJSON, ImageScope XML, ASAP XML or a label image.
+    """Read the annotations of a file: GeoJSON, ImageScope or ASAP XML, a table, a label image.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def read_annotations(
         found = _outlined(path, data[:8], class_map, slide_shape)
     elif data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         found = _from_xml(data, path)
+    elif is_table(data):
+        found = table_annotations(data, path)
     else:
         from histo.annotations.geojson import geojson_annotations
 
