@@ -1,7 +1,8 @@
 """Everything known about a scored slide, and the folder it becomes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from histo.scoring import (
 )
 
 __all__ = ["RunLike", "SlideDescription", "SlideResults", "write_results"]
+
+_WRITERS = 2
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def write_results(folder: Path, results: SlideResults) -> list[Path]:
     from histo.outputs.scores_csv import write_scores_csv
     from histo.outputs.scores_json import write_scores_json
 
-    writers = {
+    writers: dict[str, Callable[[Path], object]] = {
         "scores.json": partial(write_scores_json, results=results),
         "scores.csv": partial(write_scores_csv, results=results),
         "regions.geojson": partial(write_regions, results=results),
@@ -129,11 +132,19 @@ def write_results(folder: Path, results: SlideResults) -> list[Path]:
             component_map=results.component_map,
             tissue_map=results.tissue_map,
         )
-    if results.run is not None:
-        writers["run.json"] = partial(_write_run, run=results.run)
-    for name, write in writers.items():
-        write(folder / name)
-    return [folder / name for name in writers]
+    _write_side_by_side(folder, writers)
+    if results.run is None:
+        return [folder / name for name in writers]
+    _write_run(folder / "run.json", results.run)
+    return [folder / name for name in (*writers, "run.json")]
+
+
+def _write_side_by_side(folder: Path, writers: Mapping[str, Callable[[Path], object]]) -> None:
+    """Write the files in threads: compression and NumPy leave the interpreter to others."""
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        waiting = [pool.submit(write, folder / name) for name, write in writers.items()]
+        for written in waiting:
+            written.result()
 
 
 def _write_run(path: Path, run: RunLike) -> None:
