@@ -63,10 +63,10 @@ class OptimConfig(StrictModel):
 
 
 class CounterConfig(StrictModel):
-    """Tissue where the component is known to be absent, taught beside the cores."""
+    """Tissue where the component is known to be absent: evaluated, and taught if so wished."""
 
     manifest: str
-    share: float = Field(0.2, ge=0, lt=1, description="share of crops drawn from it")
+    share: float = Field(0.0, ge=0, lt=1, description="share of crops drawn from it")
 
 
 class CardText(StrictModel):
