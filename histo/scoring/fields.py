@@ -136,7 +136,7 @@ class FieldGrid:
         ndarray of float64, shape (K, 2), K <= k
             Centres, (row, col) in µm.
         """
-        density = np.full(self.allowed.shape, -np.inf)
+        density: NDArray[np.float64] = np.full(self.allowed.shape, -np.inf)
         cells = self.around(binned)[self.allowed]
         density[self.allowed] = cells / self.field_mm2[self.allowed]
         chosen: list[tuple[float, float]] = []
