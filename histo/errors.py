@@ -14,6 +14,7 @@
     │   └── LicenceError          may not be used that way
     ├── BackendError          a device or an inference library is missing or failed
     ├── ConfigError           a configuration or manifest has a fault
+    ├── TableError            a table of scores has a fault, or does not fit another
     └── OutputError           results cannot be written
 
 Every message is one sentence or two: what was expected, what was found, what to do.
@@ -32,6 +33,7 @@ __all__ = [
     "SlideOpenError",
     "SpacingError",
     "StainError",
+    "TableError",
     "TissueError",
     "UnsupportedSlideError",
 ]
@@ -93,6 +95,10 @@ class BackendError(HistoError):
 
 class ConfigError(HistoError):
     """A configuration or manifest has a fault."""
+
+
+class TableError(HistoError):
+    """A table of scores has a fault, or does not fit the one beside it."""
 
 
 class OutputError(HistoError):

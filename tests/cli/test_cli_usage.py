@@ -7,7 +7,17 @@ import pytest
 
 from histo import __version__
 
-HEAVY = {"torch", "openvino", "openslide", "numpy", "scipy", "pydantic", "shapely", "tifffile"}
+HEAVY = {
+    "matplotlib",
+    "torch",
+    "openvino",
+    "openslide",
+    "numpy",
+    "scipy",
+    "pydantic",
+    "shapely",
+    "tifffile",
+}
 
 
 def test_the_commands_import_nothing_heavy():
@@ -19,12 +29,12 @@ def test_the_commands_import_nothing_heavy():
 def test_help_lists_the_commands(histo_):
     shown = histo_("--help")
     assert shown.code == 0
-    for command in ("infer", "info", "demo", "models", "doctor", "train"):
+    for command in ("infer", "info", "demo", "models", "doctor", "train", "agree"):
         assert command in shown.out
     assert "Research use only" in " ".join(shown.out.split())
 
 
-@pytest.mark.parametrize("command", ["infer", "info", "demo", "doctor", "train", "models"])
+@pytest.mark.parametrize("command", ["infer", "info", "demo", "doctor", "train", "models", "agree"])
 def test_every_command_has_help(histo_, command):
     shown = histo_(command, "--help")
     assert shown.code == 0
