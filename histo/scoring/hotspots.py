@@ -81,7 +81,7 @@ class ChanceTop:
 
     @property
     def compatible_with_chance(self) -> bool:
-        """Whether one in twenty random fields of cells reaches as high (p > 0.05).
+        """Whether more than one in twenty random processes reach as high (p > 0.05).
 
         Every value at or below the expectation is.
         """

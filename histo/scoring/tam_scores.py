@@ -14,7 +14,12 @@ PROFILE_UM2 = (60.0, 500.0)
 
 
 def tam_scores(
-    compartment: str, counts: TamCounts, spacing: Spacing, *, from_he: bool = False
+    compartment: str,
+    counts: TamCounts | None,
+    spacing: Spacing,
+    *,
+    reason: str = "",
+    from_he: bool = False,
 ) -> list[Score]:
     """Return the four scores of one compartment or zone.
 
@@ -24,9 +29,11 @@ def tam_scores(
         Name as it stands in the scores: ``nest``, ``stroma``, ``margin``, ``tumour_tissue``, or a
         zone's.
     counts
-        Of the whole compartment.
+        Of the whole compartment; None where it cannot be known.
     spacing
         µm/px of the mask.
+    reason
+        Why it cannot be known or is empty; stands in the notes of the NaN.
     from_he
         Whether the cells were inferred from H&E, which every score then says.
 
@@ -36,10 +43,11 @@ def tam_scores(
         ``tam_count_<c>``, ``tam_density_<c>_per_mm2``, ``tam_area_fraction_of_<c>`` and
         ``tam_profile_size_<c>_um2``.
     """
+    counts = counts or TamCounts(0, 0)
     found = tam_density(counts, spacing)
     where = compartment.replace("_", " ")
     at = f"at {spacing.mean:.3g} µm/px"
-    no_area = "" if counts.area_px else f"undefined: there is no {where}"
+    no_area = "" if counts.area_px else f"undefined: {reason or f'there is no {where}'}"
     caution = "inferred from H&E, experimental" if from_he else ""
     return [
         Score(

@@ -9,7 +9,7 @@ import pytest
 from histo.geometry import Spacing
 from histo.scoring import by_name
 from histo.scoring.fields import field_grid, field_radius_um, hpf_area_mm2
-from histo.scoring.hotspot_scores import hot_spot_scores
+from histo.scoring.hotspot_scores import hot_spot_scores, hot_spot_warnings
 from histo.scoring.hotspots import HotSpotSettings, find_hot_spots
 
 TEN_UM = Spacing(10.0, 10.0)
@@ -145,6 +145,19 @@ def test_the_field_is_printed_and_chance_stands_beside() -> None:
     assert "0.345 mm² (FN 26.5 at 40x)" in top.numerator
     assert "p = " in top.note
     assert scores["tam_hotspot_top5_by_chance_per_mm2"].value == pytest.approx(top.value, rel=0.2)
+
+
+def test_a_hot_spot_of_chance_is_warned_of_with_its_numbers() -> None:
+    random = find_hot_spots(scattered(7), square(), TEN_UM, FEW)
+    warnings = hot_spot_warnings(random)
+    assert [warning.score for warning in warnings] == [
+        f"tam_hotspot_top{top.k}_per_mm2" for top in random.top if top.p > 0.05
+    ]
+    assert warnings
+    assert f"{warnings[0].value:.3g}" in warnings[0].message
+    clustered = np.concatenate([scattered(7), np.tile(scattered(8, 400, 60) + 200, (3, 1))])
+    assert not hot_spot_warnings(find_hot_spots(clustered, square(), TEN_UM, FEW))
+    assert not hot_spot_warnings(find_hot_spots(scattered(7), square(), TEN_UM, NONE))
 
 
 def test_the_grid_holds_all_of_the_area() -> None:

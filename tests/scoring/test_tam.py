@@ -67,6 +67,12 @@ def test_without_area_nothing_is_zero() -> None:
     assert not tam_warnings(scores)
 
 
+def test_a_compartment_that_cannot_be_known_says_why() -> None:
+    scores = tam_scores("stroma", None, TWO_UM, reason="no tumour map")
+    assert all(math.isnan(score.value) for score in scores)
+    assert {score.note for score in scores} == {"undefined: no tumour map"}
+
+
 def test_no_profile_in_an_area_is_a_density_of_zero_with_its_interval() -> None:
     scores = by_name(tam_scores("nest", TamCounts(0, 250_000, 40), TWO_UM))
     assert scores["tam_density_nest_per_mm2"].value == 0
