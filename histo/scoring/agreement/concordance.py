@@ -39,7 +39,7 @@ def concordance(first: ArrayLike, second: ArrayLike, *, confidence: float = CONF
 
     References
     ----------
-    Lin 1989, doi:10.2307/2532051; correction 2000, doi:10.1111/j.0006-341X.2000.00324.x.
+    Lin 1989, doi:10.2307/2532051; correction 2000, Biometrics 56:324.
 
     Examples
     --------
