@@ -34,7 +34,10 @@ class CellSettings:
     threshold
         Smallest smoothed probability of a peak, in (0, 1].
     sigma_um
-        Standard deviation of the Gaussian that smooths the map, µm; 0 for none.
+        Standard deviation of the Gaussian that smooths the map, µm; 0 for none. Saturated maps
+        need it to tell touching cells apart: annotated macrophages that touch are parted from
+        3 µm on. It lowers small cells: a disc of 60 µm² keeps 0.65 of its height at 3 µm, 0.45 at
+        4 µm. Nuclei, half as wide, want about 1 µm, and 4 µm between peaks.
     min_distance_um
         Of two peaks closer than this the lower is dropped. The default is the diameter of a
         disc of 50 µm², less than the smallest profile expected of a macrophage (60 µm²).
@@ -44,7 +47,7 @@ class CellSettings:
     """
 
     threshold: float = 0.5
-    sigma_um: float = 2.0
+    sigma_um: float = 3.0
     min_distance_um: float = 8.0
     reach_um: float = 15.0
 
@@ -119,7 +122,7 @@ def find_cells(
     Examples
     --------
     >>> field = np.zeros((40, 40), np.uint8)
-    >>> field[8:13, 8:13] = field[20:25, 30:35] = 255
+    >>> field[6:15, 6:15] = field[18:27, 28:37] = 255
     >>> find_cells(field, Spacing(1.0, 1.0)).points.tolist()
     [[10.5, 10.5], [22.5, 32.5]]
     """

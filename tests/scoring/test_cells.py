@@ -76,7 +76,7 @@ def test_a_point_for_each_of_many_separate_cells() -> None:
     field = np.zeros((240, 240), np.uint8)
     for row, col in centres:
         field[row - 2 : row + 3, col - 2 : col + 3] = rng.integers(150, 256)
-    found = find_cells(field, ONE_UM, CellSettings(threshold=0.3))
+    found = find_cells(field, ONE_UM, CellSettings(threshold=0.3, sigma_um=2.0))
     assert as_set(found.points) == as_set(centres + 0.5)
 
 
@@ -131,11 +131,18 @@ def test_a_shift_moves_the_cells_with_the_map(seed: int, rows: int, cols: int) -
 def test_pixels_half_as_wide_give_the_same_cells() -> None:
     field = np.zeros((120, 120), np.uint8)
     for row, col in np.stack(np.mgrid[10:110:15, 10:110:15], -1).reshape(-1, 2):
-        field[row - 2 : row + 3, col - 2 : col + 3] = 255
+        field[row - 4 : row + 5, col - 4 : col + 5] = 255
     coarse = find_cells(field, ONE_UM)
     fine = find_cells(field.repeat(2, 0).repeat(2, 1), Spacing(0.5, 0.5))
     assert len(coarse) == 49
     np.testing.assert_array_equal(fine.points / 2, coarse.points)
+
+
+@pytest.mark.parametrize(("area_um2", "seen"), [(60.0, True), (30.0, False)])
+def test_the_smallest_macrophage_survives_smoothing(area_um2: float, seen: bool) -> None:
+    rows, cols = np.mgrid[:160, :160] + 0.5
+    disc = np.hypot(rows - 80, cols - 80) * 0.25 <= np.sqrt(area_um2 / np.pi)
+    assert len(find_cells(disc.astype(float), Spacing(0.25, 0.25))) == seen
 
 
 def test_bytes_and_fractions_give_the_same_cells() -> None:
@@ -164,7 +171,7 @@ def test_scikit_image_finds_the_same_separate_peaks() -> None:
     theirs = peak_local_max(
         gaussian_filter(field, 2.0, truncate=3.0), min_distance=5, threshold_abs=0.25
     )
-    ours = find_cells(field, ONE_UM, CellSettings(threshold=0.25))
+    ours = find_cells(field, ONE_UM, CellSettings(threshold=0.25, sigma_um=2.0))
     assert as_set(ours.points - 0.5) == as_set(theirs)
 
 
