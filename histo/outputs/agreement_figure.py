@@ -134,10 +134,11 @@ def _differences(
         axes.set_yscale("log")
     _set_scale(axes, "x", scale)
     axes.axhline(found.none, color=_QUIET, linewidth=0.8, linestyle=":")
+    same = math.isclose(found.lower.value, found.upper.value, rel_tol=1e-9)
     lines = (
-        (found.lower, "--", "lower limit"),
-        (found.bias, "-", "bias"),
-        (found.upper, "--", "upper limit"),
+        (found.lower, "--", "" if same else "lower limit"),
+        (found.bias, "-", "bias and limits" if same else "bias"),
+        (found.upper, "--", "" if same else "upper limit"),
     )
     for estimate, line, name in lines:
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):
@@ -162,7 +163,6 @@ def _differences(
     in_unit = f" ({word})" if word and scale is Scale.RAW else ""
     axes.set_ylabel(names.get(scale, f"{a} − {b}") + in_unit)
     axes.margins(x=0.06, y=0.12)
-    _plain_ticks(axes, scale)
     _finish(axes, [bias_words(found, a, b, unit), limit_words(found, unit)])
 
 
@@ -191,20 +191,29 @@ def _set_scale(axes: "Axes", axis: str, scale: Scale) -> None:
         turn("log")
     elif scale is Scale.ROOT:
         turn("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
-    _plain_ticks(axes, scale)
 
 
-def _plain_ticks(axes: "Axes", scale: Scale) -> None:
-    """Write the numbers of a logarithmic axis out, a few of them."""
-    if scale is not Scale.LOG:
-        return
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+def _plain_ticks(axes: "Axes") -> None:
+    """Write the numbers of logarithmic axes out, a few of them whatever the range."""
+    from matplotlib.ticker import (
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        NullLocator,
+        StrMethodFormatter,
+    )
 
-    for axis in (axes.xaxis, axes.yaxis):
-        if axis.get_scale() == "log":
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axis.set_minor_formatter(NullFormatter())
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if axis.get_scale() != "log":
+            continue
+        if high / low < 8:  # powers of ten would leave one tick or none
+            axis.set_major_locator(MaxNLocator(6))
+            axis.set_minor_locator(NullLocator())
+        else:
+            few = high / low < 1000
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _label(letter: str, unit: str) -> str:
@@ -213,6 +222,7 @@ def _label(letter: str, unit: str) -> str:
 
 
 def _finish(axes: "Axes", lines: list[str]) -> None:
+    _plain_ticks(axes)
     words = "\n".join(lines).replace("-", "−")  # as the axes write it
     axes.set_title(words, loc="left", fontsize=_SMALL, linespacing=1.4)
     axes.spines[["top", "right"]].set_visible(False)

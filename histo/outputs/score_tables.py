@@ -16,7 +16,7 @@ __all__ = ["Cell", "ScoreTable", "read_score_table"]
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-"}
 _NO_SCORES = {"patient", "patient_id", "case", "case_id", "reader", "stain", "organ", "site"}
 _LONG = {"name", "value"}
-_OF_A_SCORE = {*_LONG, "status", "unit", "numerator", "denominator", "note"}
+_OF_A_SCORE = {*_LONG, "status", "unit", "numerator", "denominator", "note", "low", "high"}
 
 
 @dataclass(frozen=True)

@@ -313,6 +313,18 @@ def test_tables_that_agree_exactly_say_why_there_is_no_interval(histo_, tmp_path
     assert (out / "agreement" / "f.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("decades", [0.001, 12])
+def test_a_picture_of_any_range_is_drawn(histo_, tmp_path, out, decades):
+    values = 10 ** np.random.default_rng(0).uniform(0, decades, (12, 2))
+    one, two = (
+        wide(tmp_path / name, {"slide": "abcdefghijkl", "x_mm2": column})
+        for name, column in zip(("a.csv", "b.csv"), values.T, strict=True)
+    )
+    done = histo_("agree", one, two, "--out", out)
+    assert done.code == 0, done.err
+    assert (out / "agreement" / "x_mm2.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize("name", ["a/b:c?.csv", "CON"])
 def test_names_of_scores_become_names_of_files(histo_, tmp_path, out, name):
     one = wide(tmp_path / "a.csv", {"slide": "abc", name: [1, 2, 4]})
