@@ -1,5 +1,6 @@
 """Label images: PNG, and TIFF pyramids far larger than memory, looked up pixel by pixel."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from math import ceil
@@ -13,8 +14,11 @@ from histo.errors import AnnotationError
 
 __all__ = ["ImageMask", "MaskFile", "TiffMask", "open_mask"]
 
+_SILENCE = logging.NullHandler()
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LARGEST_MPX = 400
+_LARGEST_SEGMENT_BYTES = 1 << 30
+_WHOLE = {"b", "i", "u"}  # kinds of whole numbers
 _LOSSY = {6, 7, 33003, 33005, 33007, 34712, 34892, 34933, 50001}  # JPEG, JPEG 2000, JPEG XR, WebP
 # What parsing or decoding hostile bytes can raise; the codecs' errors are RuntimeErrors.
 _BROKEN = (
@@ -90,6 +94,8 @@ class TiffMask:
         from histo.slides.tiff_pages import level_pages
 
         self._path = path
+        # tifffile logs quirks of files; without a handler Python prints them to stderr.
+        logging.getLogger("tifffile").addHandler(_SILENCE)
         try:
             with TiffFile(path) as tiff:
                 pages = level_pages(tiff)
@@ -156,7 +162,7 @@ def _image(path: Path) -> ImageMask:
                 values = np.asarray(plain.convert("RGB") if colour else plain)
         except (*_BROKEN, Image.DecompressionBombError) as fault:
             raise AnnotationError(f"{path.name} is damaged or no PNG.") from fault
-    if values.dtype.kind not in "bui":
+    if values.dtype.kind not in _WHOLE:
         raise AnnotationError(f"{path.name} holds no whole numbers; save classes as 8 or 16 bit.")
     return ImageMask(values, colour)
 
@@ -166,13 +172,21 @@ def _page(page: Any, name: str) -> _Page:
         raise AnnotationError(
             f"{name} is compressed with loss, which mixes classes; save it as LZW or Deflate."
         )
-    if page.dtype is None or page.dtype.kind not in "bui" or page.planarconfig == 2:
+    if page.dtype is None or page.dtype.kind not in _WHOLE or page.planarconfig == 2:
         raise AnnotationError(f"{name} holds no whole numbers; save classes as 8 or 16 bit.")
     if page.is_tiled:
         segment = page.tilelength, page.tilewidth
     else:
         rows = min(page.rowsperstrip or page.imagelength, page.imagelength)
         segment = rows, page.imagewidth
+    if min(page.imagelength, page.imagewidth, *segment) < 1:
+        raise AnnotationError(f"{name} is damaged: a page of it has no pixels.")
+    if segment[0] * segment[1] * page.samplesperpixel > _LARGEST_SEGMENT_BYTES:
+        raise AnnotationError(f"{name} is stored in one piece too large; save it as a tiled TIFF.")
+    if len(page.dataoffsets) < ceil(page.imagelength / segment[0]) * ceil(
+        page.imagewidth / segment[1]
+    ):
+        raise AnnotationError(f"{name} is damaged: its table of tiles is incomplete.")
     return _Page(
         shape=(page.imagelength, page.imagewidth),
         segment=segment,

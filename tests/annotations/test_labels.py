@@ -186,13 +186,25 @@ def write_pyramid(path, values, **options) -> None:
             tiff.write(values[::step, ::step], tile=(32, 32), **later, **options)
 
 
+def write_sizeless(path) -> None:
+    """Write a TIFF whose tiles are said to be 0 px wide."""
+    tifffile.imwrite(path, np.zeros((32, 32), np.uint8), tile=(16, 16))
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages[0].tags["TileWidth"].valueoffset
+    content = bytearray(path.read_bytes())
+    content[at : at + 2] = b"\0\0"
+    path.write_bytes(content)
+
+
 def expected(values):
     present = np.stack([values == 1, values == 2])
     known = np.isin(values, [1, 2, 7])
     return present, np.stack([known, known])
 
 
-@pytest.mark.parametrize("kind", ["png", "palette", "tiled", "lzw", "strips", "uint16"])
+@pytest.mark.parametrize(
+    "kind", ["png", "palette", "tiled", "lzw", "strips", "uint16", "raw", "raw-strips"]
+)
 def test_a_label_image_of_any_kind_gives_its_classes(tmp_path, kind):
     values = classes(0, (64, 96))
     file = tmp_path / "mask"
@@ -204,6 +216,8 @@ def test_a_label_image_of_any_kind_gives_its_classes(tmp_path, kind):
         image.save(file, "PNG")
     elif kind == "strips":
         tifffile.imwrite(file, values, rowsperstrip=10, compression="zlib")
+    elif kind.startswith("raw"):
+        tifffile.imwrite(file, values, rowsperstrip=10 if kind == "raw-strips" else None)
     else:
         stored = values.astype(np.uint16) if kind == "uint16" else values
         write_pyramid(file, stored, compression="lzw" if kind == "lzw" else None)
@@ -294,6 +308,7 @@ def test_a_mask_and_a_drawing_of_the_same_shape_agree_at_any_spacing(tmp_path):
             ),
             "with loss",
         ),
+        (write_sizeless, "damaged"),
         (lambda f: Image.new("L", (32, 16)).save(f, "PNG"), "another shape"),
         (lambda f: Image.new("L", (32, 32), 5).save(f, "PNG"), "has the class '5'"),
         (lambda f: f.mkdir(), "cannot be read"),
