@@ -63,8 +63,8 @@ def dilated(mask: Mask, radius_um: float, spacing: Spacing) -> Mask:
 def closed(mask: Mask, radius_um: float, spacing: Spacing) -> Mask:
     """Return the mask with every gap that a disc does not fit into filled.
 
-    Nothing is assumed to lie beyond the frame: a mask that ends at its edge is not drawn out
-    along it.
+    Beyond the frame the mask is taken to go on as it is at the edge, so that the edge neither
+    draws it out nor keeps a gap open.
 
     Parameters
     ----------
@@ -75,7 +75,10 @@ def closed(mask: Mask, radius_um: float, spacing: Spacing) -> Mask:
         µm/px.
     """
     rows, cols = int(radius_um / spacing.row) + 1, int(radius_um / spacing.col) + 1
-    grown = dilated(np.pad(mask, ((rows, rows), (cols, cols))), radius_um, spacing)
+    if not mask.size:
+        return mask.copy()
+    rim = ((rows, rows), (cols, cols))
+    grown = dilated(np.pad(mask, rim, mode="edge"), radius_um, spacing)
     np.logical_not(grown, out=grown)
     eaten = dilated(grown, radius_um, spacing)[rows:-rows, cols:-cols]
     return np.logical_not(eaten)

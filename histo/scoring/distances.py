@@ -26,7 +26,7 @@ def signed_distance_um(
     """Return the distance of every pixel centre to the boundary, negative inside.
 
     The boundary runs along the edges between pixels: a pixel that touches the other side is half
-    a pixel from it. An axis-parallel or diagonal half-plane is exact, a curved outline right to
+    a pixel from it. An axis-parallel half-plane is exact, an oblique or curved outline right to
     about half a pixel.
 
     Parameters
@@ -123,8 +123,9 @@ def _signed(
 def _half_pixel_um(inside: Mask, outside: Mask, spacing: Spacing) -> NDArray[np.float32]:
     """Return, for pixels that touch the other side, how far their centre is from it; else 0.
 
-    Half a pixel along the axis they touch in; on a stair, where they touch in both, the distance
-    to its diagonal.
+    Half a pixel along the axis they touch in; on a stair, where they touch in both, along the
+    shorter. (The stair's own diagonal would depend on which of several nearest pixels is taken,
+    and the distance would change when the picture is turned.)
     """
     across_rows, across_cols = np.zeros_like(inside), np.zeros_like(inside)
     meet = (inside[1:] & outside[:-1]) | (outside[1:] & inside[:-1])
@@ -133,8 +134,7 @@ def _half_pixel_um(inside: Mask, outside: Mask, spacing: Spacing) -> NDArray[np.
     meet = (inside[:, 1:] & outside[:, :-1]) | (outside[:, 1:] & inside[:, :-1])
     across_cols[:, 1:] |= meet
     across_cols[:, :-1] |= meet
-    stair = spacing.row * spacing.col / np.hypot(spacing.row, spacing.col)
-    half = 0.5 * np.array([0, spacing.row, spacing.col, stair], np.float32)
+    half = 0.5 * np.array([0, spacing.row, spacing.col, min(spacing.pair)], np.float32)
     code = across_rows.view(np.uint8) + 2 * across_cols.view(np.uint8)
     found: NDArray[np.float32] = half[code]
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from histo.geometry import Spacing
 from histo.scoring.regions import Regions
@@ -232,9 +233,13 @@ def _field_kernels(
 
 def _sums(counts: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, at each position, the counts under the kernel; nothing lies beyond the frame."""
-    from scipy.signal import fftconvolve  # half a second to import, and needed here only
-
-    # Convolution turns the kernel round; the rounding error of the transform is taken off.
-    sums: NDArray[np.float64] = np.rint(fftconvolve(counts, kernel[::-1, ::-1], mode="full"))
+    height, width = counts.shape
+    padded = (
+        fft.next_fast_len(height + kernel.shape[0] - 1, real=True),
+        fft.next_fast_len(width + kernel.shape[1] - 1, real=True),
+    )
+    # Convolution turns the kernel round; rounding takes off the error of the transform.
+    spectrum = fft.rfft2(counts, padded) * fft.rfft2(kernel[::-1, ::-1], padded)
+    sums: NDArray[np.float64] = np.rint(fft.irfft2(spectrum, padded))
     row, col = kernel.shape[0] // 2, kernel.shape[1] // 2
-    return sums[row : row + counts.shape[0], col : col + counts.shape[1]]
+    return sums[row : row + height, col : col + width]

@@ -141,18 +141,23 @@ class Regions:
         return sides if _touch(*sides) else None
 
     @cached_property
-    def margin(self) -> Mask | None:
-        """Eligible tissue near the front; None without a tumour map or without a front."""
+    def margin_side(self) -> NDArray[np.uint8] | None:
+        """Side of the front within the margin: 1 inside, 2 outside, 0 elsewhere; None as front."""
         if self.front is None:
             return None
-        near = np.zeros_like(self.tissue)
+        side = np.zeros(self.tissue.shape, np.uint8)
         inside, outside = self.front
         reach_um = self.settings.margin_um
         for box, distance in distance_blocks(
             inside, self.spacing, reach_um=reach_um, outside=outside, wanted=self.eligible
         ):
-            near[box.slices] = np.isfinite(distance)
-        return near & self.eligible
+            side[box.slices] = np.isfinite(distance) * (1 + (distance > 0).view(np.uint8))
+        return side * self.eligible
+
+    @property
+    def margin(self) -> Mask | None:
+        """Eligible tissue near the front; None without a tumour map or without a front."""
+        return None if self.margin_side is None else self.margin_side > 0
 
     def compartments(self) -> Mapping[str, Mask | None]:
         """Return the mask of every compartment; None where it cannot be known (see ``reason``)."""

@@ -120,10 +120,12 @@ def front_sides(
         The front is where they touch.
     """
     outside = eligible & ~region
-    factor = _coarser(settings.front_um / 2, spacing)
-    # A coarse pixel may hold a sliver only, so the closing above must not shrink the far side.
-    wide = opened(pooled(outside, factor) > 0, settings.front_um / 2, spacing.scaled(factor))
-    outside &= _spread(wide, factor, region.shape)
+    factor, radius_um = _coarser(settings.front_um, spacing), settings.front_um / 2
+    coarse = spacing.scaled(factor)
+    # Small holes, such as fat cells and lumina, do not make the tissue around them narrow.
+    whole = closed(pooled(outside, factor) > 0, radius_um, coarse)
+    whole &= pooled(region, factor) < factor**2
+    outside &= _spread(opened(whole, radius_um, coarse), factor, region.shape)
     return region & eligible, outside
 
 

@@ -203,10 +203,8 @@ def zone_scores(positive: Mapping[str, Mask], regions: Regions) -> list[Score]:
     scores = _scores(rings, around, tuple(positive), regions.spacing, reason)
     reason = regions.reason("margin")
     across = None
-    if regions.front is not None:
-        inside, outside = regions.front
-        index = zone_map(inside, regions.spacing, sides, outside=outside, wanted=regions.eligible)
-        across = zone_counts(index, regions.eligible, positive, len(sides))
+    if regions.margin_side is not None:
+        across = zone_counts(regions.margin_side, regions.eligible, positive, len(sides))
     return scores + _scores(sides, across, tuple(positive), regions.spacing, reason)
 
 
