@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from histo.annotations.annotation import Annotation, Annotations
+    from histo.annotations.centres import component_centres
     from histo.annotations.class_map import ClassMap, Rule
     from histo.annotations.geojson import write_geojson
     from histo.annotations.labels import Labels, open_labels, whole_slide_labels
@@ -29,6 +30,7 @@ __all__ = [
     "LabelPlanes",
     "Labels",
     "Rule",
+    "component_centres",
     "label_planes",
     "open_labels",
     "polygons_from_mask",
@@ -46,6 +48,7 @@ _HOME = {
     "LabelPlanes": "planes",
     "Labels": "labels",
     "Rule": "class_map",
+    "component_centres": "centres",
     "label_planes": "planes",
     "open_labels": "labels",
     "polygons_from_mask": "polygons",

@@ -15,6 +15,7 @@ __all__ = [
     "Batch",
     "Bundles",
     "Debug",
+    "FibreFields",
     "Force",
     "MarkerSaid",
     "Mpp",
@@ -93,7 +94,7 @@ Roi = Annotated[
         "--roi",
         exists=True,
         dir_okay=False,
-        help="GeoJSON of regions; only tissue inside is scored.",
+        help="Regions (GeoJSON, ImageScope or ASAP XML); only tissue inside is scored.",
     ),
 ]
 RunsOn = Annotated[Device, typer.Option("--device", help="Where the network runs.")]
@@ -101,6 +102,12 @@ PrecisionAsked = Annotated[Precision, typer.Option("--precision", help="Its arit
 Tile = Annotated[int | None, typer.Option("--tile", min=64, max=8192, help="Tile side in px.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, max=1024, help="Tiles at once.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, max=256, help="Reader threads.")]
+FibreFields = Annotated[
+    int,
+    typer.Option(
+        "--fibres", min=0, max=1000, help="Fields to measure fibres in; 0 leaves them out."
+    ),
+]
 ApplyIcc = Annotated[bool, typer.Option("--apply-icc", help="Apply the ICC profile.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace older results.")]
 Force = Annotated[bool, typer.Option("--force", help="Go on where stains clash.")]

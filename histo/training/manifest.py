@@ -28,6 +28,7 @@ __all__ = [
 _REQUIRED = ("slide", "patient", "stain")
 _FIRST_ROW = 2  # row 1 holds the names of the columns
 _LISTED = 20
+_LONGEST = 40  # characters of a cell that a message repeats
 _LOW, _HIGH = PLAUSIBLE_UM_PER_PX
 
 
@@ -118,7 +119,8 @@ class Fault:
     def __str__(self) -> str:
         place = [f"row {self.row}"] if self.row else []
         place += [self.column] if self.column else []
-        return f"{', '.join(place)}: {self.message}" if place else self.message
+        words = f"{', '.join(place)}: {self.message}" if place else self.message
+        return " ".join(words.split())  # a cell may hold a line break
 
 
 @dataclass(frozen=True)
@@ -224,14 +226,15 @@ def _inspected(path: Path, lines: Any) -> tuple[Manifest, list[Fault]]:
 
 def _column_faults(columns: list[str]) -> list[Fault]:
     faults = [
-        Fault(1, name, f"this column is missing; add it (all columns: {', '.join(COLUMNS)}).")
+        Fault(1, name, "this column is missing; add it.")
         for name in _REQUIRED
         if name not in columns
     ]
+    known = f"; known are {', '.join(COLUMNS)}"  # said once, however many are wrong
     for name in dict.fromkeys(columns):
         if name not in COLUMNS:
-            known = ", ".join(COLUMNS)
-            faults.append(Fault(1, name, f"no such column; known are {known}."))
+            faults.append(Fault(1, name, f"no such column{known}."))
+            known = ""
         elif columns.count(name) > 1:
             faults.append(Fault(1, name, "this column stands twice; keep one."))
     return faults
@@ -253,6 +256,8 @@ def _fault(row: int, error: Any) -> Fault:
         "split": "expected train, val, test or nothing",
         "known_components": f"expected some of {', '.join(Component)}, with ; between",
     }
+    if isinstance(found, str) and len(found) > _LONGEST:
+        found = f"{found[:_LONGEST]}…"
     return Fault(row, column, f"found '{found}', {expected.get(column, error['msg'])}.")
 
 

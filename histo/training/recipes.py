@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -60,6 +61,17 @@ class FileRule(StrictModel):
         except re.error as fault:
             raise ValueError(f"no regular expression: {fault}") from fault
         return pattern
+
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
+        known = {"folder", "stem", "name", *re.compile(self.slide).groupindex}
+        texts = (self.annotation, self.patient, self.site, self.organ, self.marker, self.split)
+        for text in texts:
+            asked = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
+            if not asked <= known:
+                unknown = ", ".join(sorted(asked - known))
+                raise ValueError(f"'{text}' asks for {unknown}, which is no group of slide")
+        return self
 
 
 class Recipe(StrictModel):

@@ -2,7 +2,12 @@
 
 import pytest
 
-from histo.annotations import ClassMap, read_annotations, whole_slide_labels
+from histo.annotations import (
+    ClassMap,
+    component_centres,
+    read_annotations,
+    whole_slide_labels,
+)
 from histo.errors import AnnotationError
 from histo.geometry import Box, Spacing
 
@@ -29,6 +34,17 @@ def test_points_with_and_without_a_class(tmp_path):
 def test_boxes_and_outlines_of_nuclei(tmp_path):
     found = read(tmp_path, NUCLS)
     assert [(a.name, a.geometry.area) for a in found] == [("macrophage", 50), ("tumor", 40)]
+
+
+def test_centres_of_cells_are_points_or_centroids_of_their_component(tmp_path):
+    class_map = ClassMap(classes={"macrophage": "macrophage", "tumor": "tumour", "": "ignore"})
+    boxes = component_centres(read(tmp_path, NUCLS), class_map, "tumour")
+    assert boxes.tolist() == [[22, 25]]  # (row, col)
+    points = read(tmp_path, "x,y,class\n1,2,tumor\n3,4,\n5,6,tumor\n")
+    assert component_centres(points, class_map, "tumour").tolist() == [[2, 1], [6, 5]]
+    assert component_centres(points, class_map, "macrophage").shape == (0, 2)
+    with pytest.raises(AnnotationError, match="has the class 'macrophage'"):
+        component_centres(read(tmp_path, NUCLS), ClassMap(classes={"tumor": "tumour"}), "tumour")
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,15 @@ def test_a_recipe_of_the_users_own(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(values), encoding="utf-8")
     assert load_recipe(file).name == "mine"
-    values["files"][0]["slide"] = "("
-    file.write_text(yaml.safe_dump(values), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"mine\.yaml: files\.0\.slide: no regular expression"):
-        load_recipe(file)
+    for key, value, told in (
+        ("slide", "(", r"mine\.yaml: files\.0\.slide: no regular expression"),
+        ("patient", "{case}", "'{case}' asks for case, which is no group of slide"),
+        ("patient", "{p.real}", r"asks for p\.real"),
+        ("patient", "{p", "files.0"),
+        ("class_map", "other", "no class map 'other'"),
+        ("class_map", "", "needs a class map"),
+    ):
+        changed = values | {"files": [values["files"][0] | {key: value}]}
+        file.write_text(yaml.safe_dump(changed), encoding="utf-8")
+        with pytest.raises(ConfigError, match=told):
+            load_recipe(file)
