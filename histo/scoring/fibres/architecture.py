@@ -17,6 +17,7 @@ from histo.scoring.fibres.field import (
     fibre_counts,
     is_fine_enough,
 )
+from histo.scoring.fibres.texture import LEAST_BOXES
 from histo.scoring.score import Score
 
 __all__ = ["SCORE_UNITS", "fibre_scores", "scores_of_fields"]
@@ -44,8 +45,7 @@ SCORE_UNITS = {
 }
 """Every score made here, with its UCUM unit, in the order they are printed."""
 
-_Row = tuple[str, float, str, str, str]
-"""Name, value, numerator, denominator, note (or the reason, where the value is NaN)."""
+_Row = tuple[str, float, str, str, str]  # name, value, numerator, denominator, note
 
 
 def fibre_scores(
@@ -76,11 +76,8 @@ def fibre_scores(
         The names of ``SCORE_UNITS``, each stating µm/px, scales and thresholds.
     """
     if not is_fine_enough(spacing):
-        reason = (
-            f"undefined: fibres need {MAX_UM_PER_PX:g} µm/px or finer, "
-            f"the field has {max(spacing.pair):.3g}"
-        )
-        return [Score(name, float("nan"), unit, "", "", reason) for name, unit in _units()]
+        found = max(spacing.pair)
+        return _declined(f"fibres need {MAX_UM_PER_PX:g} µm/px or finer, the field has {found:.3g}")
     return scores_of_fields([fibre_counts(intensity, mask, spacing, tumour, settings)], settings)
 
 
@@ -103,8 +100,7 @@ def scores_of_fields(
     """
     settings = settings or FibreSettings()
     if not fields:
-        reason = "undefined: no field was sampled"
-        return [Score(name, float("nan"), unit, "", "", reason) for name, unit in _units()]
+        return _declined("no field was sampled")
     counts = reduce(add, fields)
     rows = [
         *_orientation_rows(counts, settings),
@@ -121,8 +117,9 @@ def scores_of_fields(
     ]
 
 
-def _units() -> list[tuple[str, str]]:
-    return list(SCORE_UNITS.items())
+def _declined(reason: str) -> list[Score]:
+    note = f"undefined: {reason}"
+    return [Score(name, float("nan"), unit, "", "", note) for name, unit in SCORE_UNITS.items()]
 
 
 def _if_nan(value: float, reason: str, note: str = "") -> str:
@@ -239,7 +236,7 @@ def _texture_rows(counts: FibreCounts, settings: FibreSettings) -> list[_Row]:
     scales, boxes = settings.texture, counts.boxes
     dimension, lacunarity = boxes.dimension, counts.gliding.lacunarity
     sizes = f"{boxes.sizes_um[0]:.3g} to {boxes.sizes_um[-1]:.3g} µm" if boxes.sizes_um else ""
-    small = f"{2 * scales.smallest_box_um * 2**scales.doublings:g} µm"
+    small = f"{LEAST_BOXES * scales.smallest_box_um * 2**scales.doublings:g} µm"
     why = "no fibre was found" if sizes else f"every field is under {small} a side"
     gaps = "no fibre, or no whole box inside the mask"
     dense = counts.dense.fraction
