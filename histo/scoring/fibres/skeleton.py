@@ -2,9 +2,9 @@
 
 Length. A digital line's links (1 and √2) overstate it by up to 8 %. Here each traced branch is
 smoothed along itself, its ends held, by a Gaussian of 1.5 links, and the chords between its
-points are added up: within 2 % of straight lines at every angle, and a curve of radius r px is
-shortened by about 1.1 / r². Unlike corner counts (Vossepoel and Smeulders 1982,
-10.1016/0146-664X(82)90139-3, the reference in the tests) it holds for pixels that are not square.
+points are added up: within 3 % of straight lines at every angle, and a curve of radius r px is
+shortened by about 1.1 / r². Unlike corner counts (Vossepoel and Smeulders 1982, Comput Graphics
+Image Process 20:347, the reference in the tests) it holds for pixels that are not square.
 
 A fibre that crosses another is cut there: straightness is that of branches, between ends and
 branch points, not of whole fibres.
