@@ -1,6 +1,6 @@
 """Growing, closing and opening masks with a disc of a radius in µm, a strip of rows at a time.
 
-The usual way, thresholding a Euclidean distance map, takes 40 bytes and 0.15 µs a pixel. Here the
+The usual way, thresholding a Euclidean distance map, takes 33 bytes and 0.15 µs a pixel. Here the
 gap to the nearest pixel of the mask *along its own row* is found once; a pixel is then reached by
 the disc if any row within the radius has a gap no wider than the disc is there. One byte a pixel.
 """

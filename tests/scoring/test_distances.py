@@ -110,7 +110,7 @@ def test_memory_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10e6  # a whole map takes 40 bytes for each of 4.2 million pixels
+    assert peak < 10e6  # a whole map takes 33 bytes for each of 4.2 million pixels
 
 
 def test_a_reach_of_nothing_is_a_wrong_argument() -> None:
