@@ -29,7 +29,7 @@ class Pigment:
 PIGMENTS: dict[str, Pigment] = {
     "melanin": Pigment((0.48, 0.58, 0.66), (40, 160), (0.3, 0.8), (0.3, 0.9), (2.5, 6.0)),
     "haemosiderin": Pigment((0.24, 0.54, 0.81), (8, 40), (0.5, 1.6), (0.3, 0.9), (3.0, 8.0)),
-    "anthracosis": Pigment((0.57, 0.58, 0.58), (15, 90), (0.3, 1.1), (0.6, 1.6), (3.0, 10.0)),
+    "anthracosis": Pigment((0.57, 0.58, 0.58), (25, 140), (0.15, 0.75), (0.5, 1.4), (2.5, 8.0)),
     "formalin": Pigment((0.46, 0.58, 0.67), (3, 25), (0.25, 0.7), (0.5, 1.2), (8.0, 25.0)),
 }
 """Melanin and formalin pigment are dark brown, haemosiderin golden, anthracosis black."""
