@@ -1,0 +1,1 @@
+"""Space: where things lie, beside what tissue shape and chance alone would give."""
