@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from histo.errors import ConfigError, HistoError
 from histo.vocabulary import Component, Device, Marker, Precision, Stain
 
-__all__ = ["InferenceSettings", "Panel", "PanelEntry", "StrictModel", "read_yaml"]
+__all__ = ["InferenceSettings", "Panel", "PanelEntry", "StrictModel", "WarningLimits", "read_yaml"]
 
 
 class StrictModel(BaseModel):
@@ -78,6 +78,27 @@ class InferenceSettings(StrictModel):
     apply_icc: bool = False
 
 
+class WarningLimits(StrictModel):
+    """From where on a result carries a warning; a panel may set its own."""
+
+    excluded_fraction: float = Field(
+        0.30, ge=0, le=1, description="share of tissue excluded: no headline value"
+    )
+    tissue_mm2: float = Field(1.0, ge=0, description="least measurable tissue")
+    tumour_mm2: float = Field(1.0, ge=0, description="least tumour, nests and stroma")
+    muscle_share: float = Field(
+        0.20, ge=0, le=1, description="muscle and vessel among α-SMA: an upper bound from here"
+    )
+    threshold_sensitivity: float = Field(
+        0.20, ge=0, description="change of a fraction as the threshold moves by 20 %"
+    )
+    chance_p: float = Field(
+        0.05, gt=0, lt=1, description="hot spot compatible with chance from here"
+    )
+    smallest_profile_um2: float = Field(60.0, gt=0, description="macrophage profile")
+    largest_profile_um2: float = Field(500.0, gt=0, description="macrophage profile")
+
+
 class PanelEntry(StrictModel):
     """Which bundle answers for a stain (and marker), and what its outputs are called."""
 
@@ -95,6 +116,7 @@ class Panel(StrictModel):
     name: str
     description: str = ""
     entries: list[PanelEntry] = Field(min_length=1)
+    warnings: WarningLimits = WarningLimits()
 
     def entry(self, stain: Stain, marker: Marker | None) -> PanelEntry | None:
         """Return the entry for that stain and marker, or None where nothing answers."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from histo import __version__
 from histo.outputs.results import SlideResults
+from histo.scoring.specification import specification
 
 __all__ = ["COLUMNS", "write_scores_csv"]
 
@@ -19,6 +20,9 @@ COLUMNS = (
     "numerator",
     "denominator",
     "note",
+    "low",
+    "high",
+    "specification_version",
     "histo_version",
 )
 """``status`` is measured, undefined (the note says why) or not measured (and what for)."""
@@ -30,7 +34,8 @@ def write_scores_csv(path: Path, results: SlideResults) -> None:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for row in _rows(results):
-            table.writerow([results.slide.fingerprint, *row, __version__])
+            version = specification().version
+            table.writerow([results.slide.fingerprint, *row, version, __version__])
 
 
 def _rows(results: SlideResults) -> Iterator[tuple[str, ...]]:
@@ -39,6 +44,8 @@ def _rows(results: SlideResults) -> Iterator[tuple[str, ...]]:
         value = repr(float(score.value)) if defined else ""
         status = "measured" if defined else "undefined"
         note = score.note or ("" if defined else "undefined")
-        yield score.name, status, value, score.unit, score.numerator, score.denominator, note
+        ends = [repr(float(end)) if math.isfinite(end) else "" for end in (score.low, score.high)]
+        what = score.unit, score.numerator, score.denominator
+        yield score.name, status, value, *what, note, *ends
     for entry in results.not_measured:
-        yield str(entry.component), "not measured", "", "", "", "", f"needs {entry.needed}"
+        yield str(entry.component), "not measured", "", "", "", "", f"needs {entry.needed}", "", ""

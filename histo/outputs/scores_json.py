@@ -10,11 +10,12 @@ from histo import __version__
 from histo.geometry import Spacing
 from histo.outputs.results import SlideDescription, SlideResults
 from histo.scoring import Score, ScoreWarning
+from histo.scoring.specification import specification
 from histo.vocabulary import RESEARCH_USE
 
 __all__ = ["SCHEMA_VERSION", "scores_document", "scores_schema", "write_scores_json"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Raised in its first part when a reader of the file would have to change."""
 
 
@@ -45,6 +46,7 @@ def scores_document(results: SlideResults) -> dict[str, Any]:
             "tissue_um_per_px": _pair(results.tissue_map.spacing),
             "thresholds": {name: float(cut) for name, cut in results.thresholds.items()},
         },
+        "specification_version": specification().version,
         "scores": [_score(score) for score in results.scores],
         "not_measured": [
             {"component": str(entry.component), "needed": entry.needed}
@@ -82,7 +84,14 @@ def _score(score: Score) -> dict[str, Any]:
         "numerator": score.numerator,
         "denominator": score.denominator,
         "note": score.note if defined else score.note or "undefined",
+        "interval": _interval(score),
     }
+
+
+def _interval(score: Score) -> dict[str, float] | None:
+    if not (math.isfinite(score.low) and math.isfinite(score.high)):
+        return None
+    return {"low": float(score.low), "high": float(score.high)}
 
 
 def _warning(warning: ScoreWarning) -> dict[str, Any]:

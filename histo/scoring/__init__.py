@@ -6,6 +6,7 @@ from histo.scoring.frame import (
     TissueMasks,
     masks_in_frame,
     measurable_in_frame,
+    plane_in_frame,
     uint8_threshold,
 )
 from histo.scoring.limits import ScoreWarning, WarningLimits, warnings_for
@@ -27,6 +28,7 @@ __all__ = [
     "masks_in_frame",
     "measurable_in_frame",
     "not_measured",
+    "plane_in_frame",
     "uint8_threshold",
     "warnings_for",
 ]

@@ -12,6 +12,7 @@ __all__ = [
     "TissueMasks",
     "masks_in_frame",
     "measurable_in_frame",
+    "plane_in_frame",
     "uint8_threshold",
 ]
 
@@ -71,8 +72,8 @@ def masks_in_frame(
     exclusion : ndarray of uint8, shape ``box.shape``
         0 outside tissue.
     """
-    tissue = _in_frame(tissue_map.tissue, tissue_map.spacing, spacing, box)
-    return tissue, _in_frame(tissue_map.exclusion, tissue_map.spacing, spacing, box) * tissue
+    tissue = plane_in_frame(tissue_map.tissue, tissue_map.spacing, spacing, box)
+    return tissue, plane_in_frame(tissue_map.exclusion, tissue_map.spacing, spacing, box) * tissue
 
 
 def measurable_in_frame(tissue_map: TissueMasks, spacing: Spacing, box: Box) -> NDArray[np.bool_]:
@@ -85,7 +86,10 @@ def measurable_in_frame(tissue_map: TissueMasks, spacing: Spacing, box: Box) -> 
     return measurable
 
 
-def _in_frame(mask: NDArray[_Pixel], own: Spacing, asked: Spacing, box: Box) -> NDArray[_Pixel]:
+def plane_in_frame(
+    mask: NDArray[_Pixel], own: Spacing, asked: Spacing, box: Box
+) -> NDArray[_Pixel]:
+    """Return a plane of spacing ``own`` under the pixel centres of a box of the asking frame."""
     height, width = mask.shape
     rows = nearest_pixels(box.row, box.bottom, asked.row, own.row, height)
     cols = nearest_pixels(box.col, box.right, asked.col, own.col, width)

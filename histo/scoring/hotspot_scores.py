@@ -3,10 +3,9 @@
 import math
 
 from histo.scoring.hotspots import ChanceTop, HotSpots, HotSpotSettings
-from histo.scoring.limits import ScoreWarning
 from histo.scoring.score import Score
 
-__all__ = ["hot_spot_scores", "hot_spot_warnings"]
+__all__ = ["hot_spot_scores"]
 
 
 def hot_spot_scores(found: HotSpots, settings: HotSpotSettings | None = None) -> list[Score]:
@@ -41,29 +40,6 @@ def hot_spot_scores(found: HotSpots, settings: HotSpotSettings | None = None) ->
     for top in found.top:
         scores += _top_scores(top, found, what, settings.runs)
     return scores
-
-
-def hot_spot_warnings(found: HotSpots) -> list[ScoreWarning]:
-    """Warn of each hot spot that cells placed at random reach as well.
-
-    Parameters
-    ----------
-    found
-        From :func:`histo.scoring.hotspots.find_hot_spots`; what was not simulated does not warn.
-    """
-    return [
-        ScoreWarning(
-            "hot_spot_chance",
-            f"the {top.k} densest fields hold {top.observed:.3g} macrophages/mm², compatible with "
-            f"chance: random cells of the same density reach {top.expected:.3g}/mm² on average "
-            f"and {top.high:.3g}/mm² in one case of twenty (p = {top.p:.2g}).",
-            f"tam_hotspot_top{top.k}_per_mm2",
-            top.observed,
-            top.high,
-        )
-        for top in found.top
-        if not math.isnan(top.p) and top.compatible_with_chance
-    ]
 
 
 def _top_scores(top: ChanceTop, found: HotSpots, what: str, runs: int) -> list[Score]:

@@ -1,27 +1,115 @@
-"""When a number would mislead: warnings as data, with limits a preset can change."""
+"""When a number would mislead: warnings as data, with limits a panel can change."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from histo.config import WarningLimits
 from histo.scoring.score import Score, by_name
 
-__all__ = ["ScoreWarning", "WarningLimits", "warnings_for"]
+__all__ = ["RULES", "Rule", "ScoreWarning", "WarningLimits", "warnings_for"]
 
 
 @dataclass(frozen=True)
-class WarningLimits:
-    """From where on a result carries a warning.
+class Rule:
+    """A score, the limit it may cross, and what is said if it does.
 
     Attributes
     ----------
-    excluded_fraction
-        More excluded tissue than this share of all tissue, and the headline is withheld.
-    tissue_mm2
-        Less measurable tissue than this is too little to speak for a tumour.
+    code
+        Stable name of the rule.
+    score
+        Regular expression of the whole name of the score.
+    limit
+        Field of :class:`WarningLimits`.
+    above
+        Whether to warn above the limit or below it.
+    message
+        One sentence with the fields ``{name}``, ``{value}`` and ``{limit}``.
+    withholds_headline
+        Whether the result may not be shown as a single headline number.
     """
 
-    excluded_fraction: float = 0.30
-    tissue_mm2: float = 1.0
+    code: str
+    score: str
+    limit: str
+    above: bool
+    message: str
+    withholds_headline: bool = False
+
+    def applies(self, score: Score, limit: float) -> bool:
+        """Whether a score crosses the limit; NaN does not."""
+        return score.value > limit if self.above else score.value < limit
+
+
+RULES = (
+    Rule(
+        "much_excluded",
+        "excluded_fraction_of_tissue",
+        "excluded_fraction",
+        True,
+        "{value:.0%} of the tissue is excluded (limit {limit:.0%}): "
+        "what is left may not speak for the slide, so no headline value is given.",
+        withholds_headline=True,
+    ),
+    Rule(
+        "little_tissue",
+        "measurable_tissue_mm2",
+        "tissue_mm2",
+        False,
+        "only {value:.2g} mm² of tissue is measurable (limit {limit:g} mm²): "
+        "fractions of so little tissue vary widely.",
+    ),
+    Rule(
+        "little_tumour",
+        "tumour_tissue_mm2",
+        "tumour_mm2",
+        False,
+        "only {value:.2g} mm² of tumour was found (limit {limit:g} mm²): "
+        "its heterogeneity and its intervals are not given.",
+    ),
+    Rule(
+        "asma_upper_bound",
+        "asma_muscle_share_of_positive",
+        "muscle_share",
+        True,
+        "{value:.0%} of the α-SMA is muscle or vessel wall (limit {limit:.0%}): "
+        "the α-SMA fraction is an upper bound.",
+    ),
+    Rule(
+        "threshold_sensitive",
+        "asma_threshold_sensitivity",
+        "threshold_sensitivity",
+        True,
+        "the α-SMA fraction moves by {value:.0%} as its cut-off moves by 20 % "
+        "(limit {limit:.0%}): it depends on the threshold.",
+    ),
+    Rule(
+        "hot_spot_chance",
+        r"tam_hotspot_top\d+_chance_p",
+        "chance_p",
+        True,
+        "the hot spot is compatible with chance (p = {value:.2g}, limit {limit:g}): "
+        "cells scattered at random have fields as dense.",
+    ),
+    Rule(
+        "tam_profile_size",
+        r"tam_profile_size_\w+_um2",
+        "smallest_profile_um2",
+        False,
+        "{name} is {value:.3g} µm² (at least {limit:g} µm² expected): "
+        "count and area disagree, one of them is wrong.",
+    ),
+    Rule(
+        "tam_profile_size",
+        r"tam_profile_size_\w+_um2",
+        "largest_profile_um2",
+        True,
+        "{name} is {value:.3g} µm² (at most {limit:g} µm² expected): "
+        "count and area disagree, one of them is wrong.",
+    ),
+)
+"""What DOMAIN knowledge says must be warned of, in the order warnings are given."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +137,7 @@ class ScoreWarning:
 
 
 def warnings_for(
-    scores: Sequence[Score], limits: WarningLimits | None = None
+    scores: Sequence[Score], limits: WarningLimits | None = None, rules: Iterable[Rule] = RULES
 ) -> list[ScoreWarning]:
     """Return the warnings these scores deserve.
 
@@ -58,27 +146,30 @@ def warnings_for(
     Parameters
     ----------
     scores
-        As :func:`histo.scoring.area_scores` gives them.
+        All of a slide.
     limits
         Where to warn; None takes the defaults.
+    rules
+        What to warn of.
+
+    Raises
+    ------
+    ValueError
+        If two scores share a name.
     """
     limits = limits or WarningLimits()
-    values = {name: score.value for name, score in by_name(tuple(scores)).items()}
-    found = []
-    excluded = values.get("excluded_fraction_of_tissue", float("nan"))
-    if excluded > limits.excluded_fraction:
-        message = (
-            f"{excluded:.0%} of the tissue is excluded (limit {limits.excluded_fraction:.0%}): "
-            "what is left may not speak for the slide, so no headline value is given."
-        )
-        name, limit = "excluded_fraction_of_tissue", limits.excluded_fraction
-        found.append(ScoreWarning("much_excluded", message, name, excluded, limit, True))
-    tissue = values.get("measurable_tissue_mm2", float("nan"))
-    if tissue < limits.tissue_mm2:
-        message = (
-            f"only {tissue:.2g} mm² of tissue is measurable (limit {limits.tissue_mm2:g} mm²): "
-            "fractions of so little tissue vary widely."
-        )
-        name, limit = "measurable_tissue_mm2", limits.tissue_mm2
-        found.append(ScoreWarning("little_tissue", message, name, tissue, limit))
-    return found
+    named = by_name(tuple(scores))
+    return [
+        warning
+        for rule in rules
+        for warning in _crossed(rule, named.values(), float(getattr(limits, rule.limit)))
+    ]
+
+
+def _crossed(rule: Rule, scores: Iterable[Score], limit: float) -> Iterator[ScoreWarning]:
+    for score in scores:
+        if re.fullmatch(rule.score, score.name) and rule.applies(score, limit):
+            message = rule.message.format(name=score.name, value=score.value, limit=limit)
+            yield ScoreWarning(
+                rule.code, message, score.name, score.value, limit, rule.withholds_headline
+            )

@@ -23,6 +23,10 @@ class Score:
         What it was divided by; empty for an amount.
     note
         Why the value is NaN, or what to keep in mind.
+    low, high
+        95 % within-slide spatial interval: how far the value would move if another part of the
+        same tissue had been on the slide. It knows nothing of other slides or patients. NaN where
+        none can be given.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Score:
     numerator: str
     denominator: str = ""
     note: str = ""
+    low: float = float("nan")
+    high: float = float("nan")
 
 
 @dataclass(frozen=True)

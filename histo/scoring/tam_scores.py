@@ -1,13 +1,10 @@
 """Scores of macrophages in a compartment or zone, and when count and area contradict each other."""
 
-from collections.abc import Sequence
-
 from histo.geometry import Spacing
-from histo.scoring.limits import ScoreWarning
 from histo.scoring.score import Score
 from histo.scoring.tam import TamCounts, TamDensity, tam_density
 
-__all__ = ["PROFILE_UM2", "tam_scores", "tam_warnings"]
+__all__ = ["PROFILE_UM2", "tam_scores"]
 
 PROFILE_UM2 = (60.0, 500.0)
 """Size that a macrophage's profile is expected to have, µm²."""
@@ -82,36 +79,6 @@ def tam_scores(
             f"macrophage profiles in {where}",
             no_area or _joined(_size_note(counts, found), caution),
         ),
-    ]
-
-
-def tam_warnings(
-    scores: Sequence[Score], expected_um2: tuple[float, float] = PROFILE_UM2
-) -> list[ScoreWarning]:
-    """Warn of each implied profile size that no macrophage has.
-
-    Too small: one cell was counted several times, or specks were counted. Too large: cells were
-    missed, or stain that is no cell is in the area. Either way count and area disagree.
-
-    Parameters
-    ----------
-    scores
-        Any scores; only ``tam_profile_size_*`` are looked at. NaN does not warn.
-    expected_um2
-        Smallest and largest size expected, µm².
-    """
-    low, high = expected_um2
-    return [
-        ScoreWarning(
-            "tam_profile_size",
-            f"{score.name} implies profiles of {score.value:.3g} µm² (expected {low:g} to "
-            f"{high:g}): count and area disagree, one of them is wrong.",
-            score.name,
-            score.value,
-            low if score.value < low else high,
-        )
-        for score in scores
-        if score.name.startswith("tam_profile_size_") and (score.value < low or score.value > high)
     ]
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Zone",
     "ZoneCounts",
     "margin_zones",
+    "nest_ring_map",
     "nest_zones",
     "zone_counts",
     "zone_map",
@@ -173,7 +174,24 @@ def zone_counts(
     return total
 
 
-def zone_scores(positive: Mapping[str, Mask], regions: Regions) -> list[Score]:
+def nest_ring_map(regions: Regions) -> NDArray[np.uint8] | None:
+    """Return the ring around the nests of every eligible pixel that is not tumour.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W), or None
+        0 = in no ring, else 1 + index in ``nest_zones()``; None without nests.
+    """
+    if regions.reason("nest") or regions.nest is None or regions.tumour is None:
+        return None
+    eligible = regions.eligible & ~regions.tumour
+    index = zone_map(regions.nest, regions.spacing, nest_zones(), wanted=eligible)
+    return np.where(eligible, index, np.uint8(0))
+
+
+def zone_scores(
+    positive: Mapping[str, Mask], regions: Regions, rings: NDArray[np.uint8] | None = None
+) -> list[Score]:
     """Return amount and fraction of each component in each zone of a slide.
 
     Rings lie around the nests in eligible tissue that is not tumour, in the tumour region or
@@ -185,6 +203,8 @@ def zone_scores(positive: Mapping[str, Mask], regions: Regions) -> list[Score]:
         For each component a mask of bool, shape (H, W), in the frame of the regions.
     regions
         Nests and front.
+    rings
+        As :func:`nest_ring_map` gives them; None has them drawn here.
 
     Returns
     -------
@@ -193,14 +213,12 @@ def zone_scores(positive: Mapping[str, Mask], regions: Regions) -> list[Score]:
         ``<component>_fraction_of_<zone>`` (``nest_zone_0_20_um``, ..., ``margin_inner``,
         ``margin_outer``). NaN with the reason without tumour, or without a front.
     """
-    rings, sides = nest_zones(), margin_zones(regions.settings.margin_um)
-    reason = regions.reason("nest")
+    zones, sides = nest_zones(), margin_zones(regions.settings.margin_um)
     around = None
-    if not reason and regions.nest is not None and regions.tumour is not None:
-        eligible = regions.eligible & ~regions.tumour
-        index = zone_map(regions.nest, regions.spacing, rings, wanted=eligible)
-        around = zone_counts(index, eligible, positive, len(rings))
-    scores = _scores(rings, around, tuple(positive), regions.spacing, reason)
+    rings = nest_ring_map(regions) if rings is None else rings
+    if rings is not None:
+        around = zone_counts(rings, rings > 0, positive, len(zones))
+    scores = _scores(zones, around, tuple(positive), regions.spacing, regions.reason("nest"))
     reason = regions.reason("margin")
     across = None
     if regions.margin_side is not None:

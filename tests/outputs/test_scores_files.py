@@ -21,6 +21,7 @@ from histo.outputs import (
     write_scores_json,
 )
 from histo.scoring import Score
+from histo.scoring.specification import specification
 from histo.vocabulary import RESEARCH_USE
 
 UNDEFINED = Score("collagen_fraction_of_tissue", math.nan, "1", "n", "d", "undefined: no tissue")
@@ -53,6 +54,20 @@ def test_an_undefined_score_is_null_with_a_reason(tmp_path, results) -> None:
     jsonschema.validate(document, scores_schema())
 
 
+def test_an_interval_stands_beside_its_score(tmp_path, results) -> None:
+    score = Score("collagen_fraction_of_tissue", 0.4, "1", "n", "d", low=0.3, high=0.5)
+    given = replace(results, scores=[score, UNDEFINED])
+    document = scores_document(given)
+    jsonschema.validate(document, scores_schema())
+    assert [one["interval"] for one in document["scores"]] == [{"low": 0.3, "high": 0.5}, None]
+    assert document["specification_version"] == specification().version
+    write_scores_csv(tmp_path / "s.csv", given)
+    with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as stream:
+        first, second, *_ = csv.DictReader(stream)
+    assert (first["low"], first["high"], second["low"]) == ("0.3", "0.5", "")
+    assert first["specification_version"] == specification().version
+
+
 def test_a_null_without_a_reason_breaks_the_schema(results) -> None:
     document = scores_document(replace(results, scores=[UNDEFINED]))
     document["scores"][0]["note"] = ""
@@ -73,7 +88,7 @@ def test_scores_csv_gives_every_number_back_exactly(tmp_path, results) -> None:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == [
         *("slide", "name", "status", "value", "unit", "numerator", "denominator", "note"),
-        "histo_version",
+        *("low", "high", "specification_version", "histo_version"),
     ]
     measured = {row["name"]: float(row["value"]) for row in rows if row["status"] == "measured"}
     assert measured == {score.name: score.value for score in results.scores}

@@ -9,8 +9,9 @@ import pytest
 from histo.geometry import Spacing
 from histo.scoring import by_name
 from histo.scoring.fields import field_grid, field_radius_um, hpf_area_mm2
-from histo.scoring.hotspot_scores import hot_spot_scores, hot_spot_warnings
+from histo.scoring.hotspot_scores import hot_spot_scores
 from histo.scoring.hotspots import HotSpotSettings, find_hot_spots
+from histo.scoring.limits import warnings_for
 
 TEN_UM = Spacing(10.0, 10.0)
 FEW = HotSpotSettings(runs=19)
@@ -149,15 +150,19 @@ def test_the_field_is_printed_and_chance_stands_beside() -> None:
 
 def test_a_hot_spot_of_chance_is_warned_of_with_its_numbers() -> None:
     random = find_hot_spots(scattered(7), square(), TEN_UM, FEW)
-    warnings = hot_spot_warnings(random)
+    warnings = warned(random)
     assert [warning.score for warning in warnings] == [
-        f"tam_hotspot_top{top.k}_per_mm2" for top in random.top if top.p > 0.05
+        f"tam_hotspot_top{top.k}_chance_p" for top in random.top if top.p > 0.05
     ]
     assert warnings
-    assert f"{warnings[0].value:.3g}" in warnings[0].message
+    assert f"p = {warnings[0].value:.2g}" in warnings[0].message
     clustered = np.concatenate([scattered(7), np.tile(scattered(8, 400, 60) + 200, (3, 1))])
-    assert not hot_spot_warnings(find_hot_spots(clustered, square(), TEN_UM, FEW))
-    assert not hot_spot_warnings(find_hot_spots(scattered(7), square(), TEN_UM, NONE))
+    assert not warned(find_hot_spots(clustered, square(), TEN_UM, FEW))
+    assert not warned(find_hot_spots(scattered(7), square(), TEN_UM, NONE))
+
+
+def warned(found):
+    return [one for one in warnings_for(hot_spot_scores(found, FEW)) if "hot_spot" in one.code]
 
 
 def test_the_grid_holds_all_of_the_area() -> None:

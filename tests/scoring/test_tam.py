@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from histo.geometry import Spacing
 from histo.scoring import by_name
+from histo.scoring.limits import warnings_for
 from histo.scoring.tam import TamCounts, count_tam, count_tam_zones, tam_density
-from histo.scoring.tam_scores import tam_scores, tam_warnings
+from histo.scoring.tam_scores import tam_scores
 
 TWO_UM = Spacing(2.0, 2.0)
 
@@ -36,7 +37,7 @@ def test_a_compartment_counted_by_hand() -> None:
     assert "4.8 to 18.4" in scores["tam_density_stroma_per_mm2"].note
     assert scores["tam_area_fraction_of_stroma"].value == 0.002
     assert scores["tam_profile_size_stroma_um2"].value == pytest.approx(200.0)
-    assert not tam_warnings(list(scores.values()))
+    assert not warnings_for(list(scores.values()))
 
 
 def test_the_interval_of_the_density_is_that_of_the_count_over_the_area() -> None:
@@ -51,7 +52,7 @@ def test_a_size_no_macrophage_has_is_warned_of_with_its_number(
     positive_px: int, limit: float
 ) -> None:
     scores = tam_scores("nest", TamCounts(10, 10_000, positive_px), TWO_UM)
-    (warning,) = tam_warnings(scores)
+    (warning,) = warnings_for(scores)
     assert warning.code == "tam_profile_size"
     assert warning.score == "tam_profile_size_nest_um2"
     assert warning.value == pytest.approx(positive_px * 4 / 10)
@@ -64,7 +65,7 @@ def test_without_area_nothing_is_zero() -> None:
     scores = tam_scores("margin", TamCounts(0, 0, 0), TWO_UM)
     assert all(math.isnan(score.value) for score in scores)
     assert all("there is no margin" in score.note for score in scores)
-    assert not tam_warnings(scores)
+    assert not warnings_for(scores)
 
 
 def test_a_compartment_that_cannot_be_known_says_why() -> None:

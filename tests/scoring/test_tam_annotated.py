@@ -11,9 +11,10 @@ from skimage.draw import polygon2mask
 from histo.geometry import Spacing
 from histo.scoring import by_name
 from histo.scoring.cells import find_cells
+from histo.scoring.limits import warnings_for
 from histo.scoring.matching import MATCH_RADII_UM, match_counts
 from histo.scoring.tam import count_tam
-from histo.scoring.tam_scores import tam_scores, tam_warnings
+from histo.scoring.tam_scores import tam_scores
 
 SHAPE = (1153, 1307)
 SPACING = Spacing(0.19448, 0.19448)
@@ -47,7 +48,7 @@ def test_annotated_macrophages_have_their_density_and_are_found_in_their_mask(
     assert values["tam_density_tumour_tissue_per_mm2"] == pytest.approx(122.8127, abs=1e-3)
     assert values["tam_area_fraction_of_tumour_tissue"] == pytest.approx(0.056746, rel=0.02)
     assert values["tam_profile_size_tumour_tissue_um2"] == pytest.approx(462.05, rel=0.02)
-    assert not tam_warnings(scores)
+    assert not warnings_for(scores)
     # Three of them touch: the mask alone is enough to tell them apart.
     found = find_cells(drawn.astype(np.float32), SPACING)
     assert [match_counts(found.points, true, SPACING, r).f1 for r in MATCH_RADII_UM] == [1, 1]

@@ -1,0 +1,261 @@
+"""Every score of one slide, in the order a reader meets them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histo.geometry import Box
+from histo.scoring.amounts import compartment_scores
+from histo.scoring.areas import area_scores
+from histo.scoring.cells import Cells, CellSettings, find_cells, points_inside
+from histo.scoring.composites import StainedArea, asi_score
+from histo.scoring.frame import ComponentProbabilities, TissueMasks, masks_in_frame, uint8_threshold
+from histo.scoring.hotspot_scores import hot_spot_scores
+from histo.scoring.hotspots import HotSpots, HotSpotSettings, find_hot_spots
+from histo.scoring.ledger import area_ledger, ledger_scores
+from histo.scoring.ratio import FieldSettings, tsr_scores
+from histo.scoring.regions import Regions, RegionSettings, find_regions
+from histo.scoring.score import Score
+from histo.scoring.sma import sma_scores
+from histo.scoring.spatial import SpatialSpread, with_interval
+from histo.scoring.tam import count_tam, count_tam_zones
+from histo.scoring.tam_scores import tam_scores
+from histo.scoring.zones import nest_ring_map, nest_zones, zone_scores
+from histo.vocabulary import Component
+
+__all__ = ["ScoreSettings", "SlideScores", "slide_scores"]
+
+Mask = NDArray[np.bool_]
+_FROM_HE = "inferred from H&E, experimental"
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """Scales and fields of every score, grouped by idea."""
+
+    regions: RegionSettings = field(default_factory=RegionSettings)
+    cells: CellSettings = field(default_factory=CellSettings)
+    hot_spots: HotSpotSettings = field(default_factory=HotSpotSettings)
+    fields: FieldSettings = field(default_factory=FieldSettings)
+
+
+@dataclass(frozen=True)
+class SlideScores:
+    """The scores, and what they were read from, for pictures.
+
+    Attributes
+    ----------
+    scores
+        Each name once.
+    regions
+        Compartments; None without a component map.
+    cells, hot_spots
+        Macrophages and their densest fields; None where they were not looked for.
+    """
+
+    scores: list[Score]
+    regions: Regions | None = None
+    cells: Cells | None = None
+    hot_spots: HotSpots | None = None
+
+
+def slide_scores(
+    tissue_map: TissueMasks,
+    component_map: ComponentProbabilities | None,
+    thresholds: Mapping[str, float],
+    *,
+    from_he: bool = False,
+    settings: ScoreSettings | None = None,
+) -> SlideScores:
+    """Score everything that was measured on a slide.
+
+    Parameters
+    ----------
+    tissue_map
+        Masks of tissue and exclusion.
+    component_map
+        Probability of each component; None where nothing answered.
+    thresholds
+        For each component the probability from which a pixel counts.
+    from_he
+        Whether the slide is H&E: macrophages and α-SMA are then inferred, and say so.
+    settings
+        None takes the defaults.
+
+    Raises
+    ------
+    ValueError
+        If a component has no threshold, or one outside (0, 1].
+    """
+    settings = settings or ScoreSettings()
+    scores = area_scores(tissue_map, component_map, thresholds)
+    if component_map is None:
+        return SlideScores(scores)
+    regions = find_regions(tissue_map, component_map, thresholds, settings.regions)
+    found = _Found(component_map, thresholds, regions, from_he)
+    if found.has(Component.TUMOUR):
+        scores += ledger_scores(area_ledger(regions, _exclusions(tissue_map, regions)), regions)
+        scores += tsr_scores(regions, settings.fields)
+    if found.has(Component.COLLAGEN):
+        scores = _with_collagen(scores, found)
+    if found.has(Component.MYOFIBROBLAST):
+        scores += _asma_scores(found)
+    rings = nest_ring_map(regions)
+    if found.has(Component.TUMOUR):
+        scores += _cautioned(zone_scores(found.by_zone(), regions, rings), found)
+    if not found.has(Component.MACROPHAGE):
+        return SlideScores(scores, regions)
+    plane = component_map.probability[component_map.components.index(Component.MACROPHAGE)]
+    cut = replace(settings.cells, threshold=thresholds[Component.MACROPHAGE])
+    cells = find_cells(plane, regions.spacing, cut)
+    cells = cells.select(points_inside(cells.points, regions.eligible))
+    hot = find_hot_spots(cells.points, found.home, regions.spacing, settings.hot_spots)
+    scores += _tam_scores(found, cells, rings) + hot_spot_scores(hot, settings.hot_spots)
+    return SlideScores(scores, regions, cells, hot)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The component map at its thresholds."""
+
+    component_map: ComponentProbabilities
+    thresholds: Mapping[str, float]
+    regions: Regions
+    from_he: bool
+
+    def has(self, component: Component) -> bool:
+        return component in self.component_map.components
+
+    def positive(self, component: Component) -> Mask:
+        """Return where a component is, tissue or not."""
+        plane = self.component_map.probability[self.component_map.components.index(component)]
+        above: Mask = plane >= uint8_threshold(self.thresholds[component])
+        return above
+
+    def mask(self, component: Component) -> Mask:
+        """Return where a component is, in eligible tissue."""
+        return self.positive(component) & self.regions.eligible
+
+    @property
+    def measurable(self) -> Mask:
+        """Return the denominator of fractions of tissue; necrosis is in it."""
+        return self.regions.tissue & self.regions.measurable
+
+    def asma(self) -> Mask:
+        """Return α-SMA without muscle and vessel wall, where their class is there."""
+        positive, muscle = self.mask(Component.MYOFIBROBLAST), self.regions.muscle
+        return positive if muscle is None else positive & ~muscle
+
+    def by_zone(self) -> dict[str, Mask]:
+        """Return what is measured by distance from the tumour."""
+        masks = {}
+        if self.has(Component.COLLAGEN):
+            masks["collagen"] = self.mask(Component.COLLAGEN)
+        if self.has(Component.MYOFIBROBLAST):
+            masks["asma"] = self.asma()
+        return masks
+
+    @property
+    def home(self) -> Mask:
+        """Tumour tissue where tumour was found, else all eligible tissue."""
+        tissue = self.regions.tumour_tissue
+        return tissue if tissue is not None and tissue.any() else self.regions.eligible
+
+    @property
+    def home_name(self) -> str:
+        """Name of the compartment ``home`` is."""
+        tissue = self.regions.tumour_tissue
+        return "tumour_tissue" if tissue is not None and tissue.any() else "tissue"
+
+
+def _with_collagen(scores: list[Score], found: _Found) -> list[Score]:
+    """Add collagen by compartment and zone, its interval and its heterogeneity."""
+    collagen, regions = found.mask(Component.COLLAGEN), found.regions
+    added = _placed(compartment_scores({"collagen": collagen}, regions), found)
+    whole = SpatialSpread(found.measurable, regions.spacing, "tissue")
+    in_tissue = found.positive(Component.COLLAGEN) & found.measurable
+    scores = with_interval(scores, "collagen_fraction_of_tissue", whole.of_area(in_tissue))
+    home = whole
+    if regions.stroma is not None and regions.stroma.any():
+        home = SpatialSpread(regions.stroma, regions.spacing, "stroma")
+        inside = home.of_area(collagen & regions.stroma)
+        added = with_interval(added, "collagen_fraction_of_stroma", inside)
+        collagen &= regions.stroma
+    return scores + added + home.area_heterogeneity("collagen", collagen)
+
+
+def _placed(scores: list[Score], found: _Found) -> list[Score]:
+    """Keep every compartment where a tumour class is there; else the stroma's fraction alone."""
+    if found.has(Component.TUMOUR):
+        return scores
+    return [score for score in scores if score.name.endswith("_of_stroma")]
+
+
+def _asma_scores(found: _Found) -> list[Score]:
+    """Return α-SMA in the stroma and by zone, and with collagen the activated stroma index."""
+    regions, positive = found.regions, found.mask(Component.MYOFIBROBLAST)
+    scores = sma_scores(positive, regions)
+    free, stroma = found.asma(), regions.stroma
+    if stroma is not None and stroma.any():
+        rest = stroma if regions.muscle is None else stroma & ~regions.muscle
+        spread = SpatialSpread(rest, regions.spacing, "stroma")
+        scores = with_interval(scores, "asma_fraction_of_stroma", spread.of_area(free & rest))
+        scores += spread.area_heterogeneity("asma", free & rest)
+    if found.has(Component.COLLAGEN):
+        scores.append(_index(found, free))
+    return _cautioned(scores, found)
+
+
+def _index(found: _Found, free: Mask) -> Score:
+    stroma, spacing = found.regions.stroma, found.regions.spacing
+    if stroma is None or not stroma.any():
+        return asi_score(None, None, pseudo=found.from_he)
+    region = spacing.area_mm2(int(stroma.sum()))
+    areas = [
+        StainedArea(spacing.area_mm2(int((mask & stroma).sum())), region)
+        for mask in (free, found.mask(Component.COLLAGEN))
+    ]
+    return asi_score(areas[0], areas[1], pseudo=found.from_he)
+
+
+def _tam_scores(found: _Found, cells: Cells, rings: NDArray[np.uint8] | None) -> list[Score]:
+    """Return macrophages in the whole tissue, by compartment and by ring around the nests."""
+    regions, positive = found.regions, found.mask(Component.MACROPHAGE)
+    places: dict[str, Mask | None] = {"tissue": regions.eligible}
+    if found.has(Component.TUMOUR):
+        places |= regions.compartments()
+    scores: list[Score] = []
+    for name, mask in places.items():
+        counts = None if mask is None else count_tam(cells.points, mask, positive)
+        reason = "" if name == "tissue" else regions.reason(name)
+        scores += tam_scores(name, counts, regions.spacing, reason=reason, from_he=found.from_he)
+    if rings is not None:
+        names = {number: zone.name for number, zone in enumerate(nest_zones(), start=1)}
+        for name, counts in count_tam_zones(cells.points, rings, names, positive).items():
+            scores += tam_scores(name, counts, regions.spacing, from_he=found.from_he)
+    spread = SpatialSpread(found.home, regions.spacing, found.home_name.replace("_", " "))
+    inside_home = cells.points[points_inside(cells.points, found.home)]
+    density = f"tam_density_{found.home_name}_per_mm2"
+    scores = with_interval(scores, density, spread.of_points(inside_home))
+    return scores + spread.point_heterogeneity("tam", inside_home)
+
+
+def _exclusions(tissue_map: TissueMasks, regions: Regions) -> NDArray[np.uint8]:
+    """Return the reasons of exclusion in the frame of the regions."""
+    height, width = regions.tissue.shape
+    _, exclusion = masks_in_frame(tissue_map, regions.spacing, Box(0, 0, height, width))
+    return exclusion
+
+
+def _cautioned(scores: list[Score], found: _Found) -> list[Score]:
+    """Say of each α-SMA score of an H&E slide that it is inferred."""
+    if not found.from_he:
+        return scores
+    return [
+        replace(score, note="; ".join(part for part in (score.note, _FROM_HE) if part))
+        if score.name.startswith("asma_")
+        else score
+        for score in scores
+    ]
