@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from histo.config import InferenceSettings
+from histo.assets import config_path
+from histo.config import InferenceSettings, Panel, WarningLimits
 from histo.provenance import RunRecord
 from histo.slides import Slide
 from histo.vocabulary import Marker, Stain
@@ -31,6 +32,8 @@ class ScoreOptions:
         Names or folders of bundles, instead of the panel's.
     roi
         GeoJSON of regions; only tissue inside is scored.
+    fibre_fields
+        Fields in which the architecture of collagen is measured, at most; 0 leaves it out.
     settings
         Device, precision, tile, batch and threads.
     overwrite
@@ -45,9 +48,21 @@ class ScoreOptions:
     panel: str = "default"
     bundles: tuple[str, ...] = ()
     roi: Path | None = None
+    fibre_fields: int = 12
     settings: InferenceSettings = field(default_factory=InferenceSettings)
     overwrite: bool = False
     force: bool = False
+
+    @property
+    def warning_limits(self) -> WarningLimits:
+        """Where the panel warns.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such panel, or it is at fault.
+        """
+        return Panel.from_yaml(config_path(self.panel)).warnings
 
     def as_record(self) -> dict[str, object]:
         """Return what ``run.json`` says of the options: no path is in it."""
@@ -57,6 +72,7 @@ class ScoreOptions:
             "marker": self.marker,
             "panel": None if self.bundles else Path(self.panel).stem,
             "roi": self.roi is not None,
+            "fibre_fields": self.fibre_fields,
             "force": self.force,
             **self.settings.model_dump(),
         }

@@ -20,10 +20,11 @@ from histo.outputs import (
 from histo.pipeline.answering import choose_bundles
 from histo.pipeline.networks import early_networks
 from histo.pipeline.options import Progress, Run, ScoreOptions
+from histo.pipeline.scores import score_map
 from histo.pipeline.segmentation import plan_jobs, run_jobs
 from histo.pipeline.survey import SlideSurvey, survey_slide
 from histo.provenance import RunRecord, slide_fingerprint
-from histo.scoring import NotMeasured, Score, area_scores, not_measured, warnings_for
+from histo.scoring import NotMeasured, Score, not_measured, warnings_for
 from histo.slides import open_slide
 
 __all__ = ["ScoredSlide", "score_slide"]
@@ -120,8 +121,8 @@ def _write(
     run.tell("results", 0, 1)
     thresholds = {str(k): v for bundle in bundles for k, v in bundle.card.thresholds.items()}
     with record.timed("scores"):
-        scores = area_scores(seen.tissue, found, thresholds)
-        cautions = warnings_for(scores)
+        scores = score_map(run, seen, found, thresholds)
+        cautions = warnings_for(scores, run.options.warning_limits)
     for caution in cautions:
         record.warn(caution.message)
     described = SlideDescription(

@@ -1,0 +1,41 @@
+"""From a component map to scores: areas and places first, then fibres in sampled fields."""
+
+from collections.abc import Mapping
+
+from histo.inference import ComponentMap
+from histo.pipeline.fibres import collagen_architecture
+from histo.pipeline.options import Run
+from histo.pipeline.survey import SlideSurvey
+from histo.scoring import Score
+from histo.vocabulary import Component, Stain
+
+__all__ = ["score_map"]
+
+
+def score_map(
+    run: Run, seen: SlideSurvey, found: ComponentMap, thresholds: Mapping[str, float]
+) -> list[Score]:
+    """Return every score of a slide.
+
+    Parameters
+    ----------
+    run
+        The slide and what the user said of it.
+    seen
+        Its tissue and stain.
+    found
+        What the networks found.
+    thresholds
+        For each component the probability from which a pixel counts.
+    """
+    # Imported here: SciPy's trees and transforms are not needed to reach the first tile.
+    from histo.scoring.slide_scores import slide_scores
+
+    stain = run.options.stain or seen.stain.stain
+    scores = slide_scores(seen.tissue, found, thresholds, from_he=stain == Stain.HE).scores
+    fields = run.options.fibre_fields
+    if Component.COLLAGEN not in found.components or not fields:
+        return scores
+    return scores + collagen_architecture(
+        run.slide, seen.tissue, found, stain, thresholds=thresholds, fields=fields
+    )
