@@ -7,7 +7,7 @@ import warnings
 import typer
 
 from histo import __version__
-from histo.cli import agree, data, demo, doctor, infer, info, models, train
+from histo.cli import agree, case, data, demo, doctor, infer, info, models, train
 from histo.vocabulary import RESEARCH_USE
 
 __all__ = ["app", "run"]
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("infer")(infer.infer)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
+app.command("case")(case.case)
 app.command("agree")(agree.agree)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

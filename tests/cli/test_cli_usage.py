@@ -29,12 +29,14 @@ def test_the_commands_import_nothing_heavy():
 def test_help_lists_the_commands(histo_):
     shown = histo_("--help")
     assert shown.code == 0
-    for command in ("infer", "info", "demo", "models", "doctor", "train", "agree"):
+    for command in ("infer", "info", "demo", "models", "doctor", "train", "agree", "case", "data"):
         assert command in shown.out
     assert "Research use only" in " ".join(shown.out.split())
 
 
-@pytest.mark.parametrize("command", ["infer", "info", "demo", "doctor", "train", "models", "agree"])
+@pytest.mark.parametrize(
+    "command", ["infer", "info", "demo", "doctor", "train", "models", "agree", "case"]
+)
 def test_every_command_has_help(histo_, command):
     shown = histo_(command, "--help")
     assert shown.code == 0
