@@ -5,7 +5,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from histo.nn.losses import masked_bce, masked_dice, shift_tolerant  # noqa: E402
+from histo.nn.losses import (  # noqa: E402
+    LossSettings,
+    combined,
+    masked_bce,
+    masked_dice,
+    masked_focal,
+    shift_tolerant,
+)
 
 REACH_PX = 2
 
@@ -14,7 +21,7 @@ def shifted_bce(logits, target, weight):
     return shift_tolerant(logits, target, weight, reach_px=REACH_PX)
 
 
-LOSSES = [masked_bce, masked_dice, shifted_bce]
+LOSSES = [masked_bce, masked_dice, masked_focal, shifted_bce]
 
 
 @pytest.fixture
@@ -157,3 +164,88 @@ def test_forgiving_is_bounded_by_the_best_shift():
     ]
     found = shifted_bce(noisy, target, weight).item()
     assert min(costs) - 1e-5 <= found <= min(costs) + np.log(9) / 100
+
+
+def test_focal_by_hand():
+    logits = torch.tensor([[[[0.0, 2.0]]]])
+    target = torch.tensor([[[[1.0, 0.0]]]])
+    wrong = 1 / (1 + np.exp(-2))
+    cost = [0.5**2 * np.log(2), wrong**2 * np.log(1 + np.e**2)]
+    found = masked_focal(logits, target, torch.ones_like(logits))
+    assert found.item() == pytest.approx(np.mean(cost))
+
+
+def test_focal_without_gamma_is_cross_entropy_and_a_gamma_between_0_and_1_is_refused(sample):
+    torch.testing.assert_close(masked_focal(*sample, gamma=0.0), masked_bce(*sample))
+    with pytest.raises(ValueError, match="gamma is 0, or 1 or more"):
+        masked_focal(*sample, gamma=0.5)
+
+
+ENTROPIES = [LossSettings(), LossSettings("focal")]
+
+
+@pytest.mark.parametrize("settings", ENTROPIES)
+def test_a_component_the_whole_batch_does_not_know_gets_exactly_no_gradient(settings, sample):
+    logits, target, weight = sample
+    weight[:, 1] = 0
+    cost = combined(logits, target, weight, settings)
+    cost.backward()
+    assert logits.grad[:, 1].abs().max() == 0
+    assert (logits.grad[weight > 0] != 0).all()
+    known = [0, 2]
+    without = combined(logits[:, known], target[:, known], weight[:, known], settings)
+    torch.testing.assert_close(cost, without)
+
+
+@pytest.mark.parametrize("settings", ENTROPIES)
+def test_each_component_has_its_own_mask(settings, sample):
+    logits, target, weight = sample
+    weight[0, 0], weight[1, 2] = 0, 0
+    combined(logits, target, weight, settings).backward()
+    assert ((logits.grad != 0) == (weight > 0)).all()
+
+
+@pytest.mark.parametrize("settings", ENTROPIES)
+def test_a_batch_that_knows_nothing_costs_nothing(settings, sample):
+    logits, target, weight = sample
+    cost = combined(logits, target, weight * 0, settings)
+    cost.backward()
+    assert cost.item() == 0
+    assert logits.grad.abs().max() == 0
+
+
+def test_combined_by_hand():
+    """Of one component over two samples of unlike knowledge, every known pixel counts alike."""
+    logits = torch.tensor([[[[0.0, 2.0]]], [[[1.0, 0.0]]]])
+    target = torch.tensor([[[[1.0, 0.0]]], [[[1.0, 0.0]]]])
+    weight = torch.tensor([[[[1.0, 1.0]]], [[[0.0, 1.0]]]])
+    entropy = np.mean([np.log(2), np.log(1 + np.e**2), np.log(2)])
+    chance = np.array([0.5, 1 / (1 + np.exp(-2)), 0.5])
+    dice = 1 - (2 * 0.5 + 1) / ((chance**2).sum() + 1 + 1)
+    found = combined(logits, target, weight, LossSettings(dice_weight=0.7))
+    assert found.item() == pytest.approx(entropy + 0.7 * dice)
+
+
+def test_components_count_by_their_weights(sample):
+    logits, target, weight = sample
+    alone = [
+        combined(logits[:, c : c + 1], target[:, c : c + 1], weight[:, c : c + 1]).item()
+        for c in range(3)
+    ]
+    settings = LossSettings(component_weights=(1.0, 5.0, 2.0))
+    expected = np.average(alone, weights=(1, 5, 2))
+    assert combined(logits, target, weight, settings).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_is_present_counts_more_where_it_is_rare():
+    logits = torch.tensor([[[[0.0, 2.0]]]])
+    target = torch.tensor([[[[1.0, 0.0]]]])
+    settings = LossSettings(dice_weight=0.0, present_weights=(3.0,))
+    expected = (3 * np.log(2) + np.log(1 + np.e**2)) / 4
+    found = combined(logits, target, torch.ones_like(logits), settings)
+    assert found.item() == pytest.approx(expected)
+
+
+def test_weights_of_another_number_of_components_are_refused(sample):
+    with pytest.raises(ValueError, match="each of 3 components, found 2"):
+        combined(*sample, LossSettings(component_weights=(1.0, 2.0)))
