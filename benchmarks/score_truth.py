@@ -1,7 +1,7 @@
 """Every score against what it must be: phantoms with analytic truth, independent implementations.
 
-    python benchmarks/score_truth.py            # a Markdown table; exit code 1 if one fails
-    python benchmarks/score_truth.py regions    # one module of benchmarks/truths
+python benchmarks/score_truth.py            # a Markdown table; exit code 1 if one fails
+python benchmarks/score_truth.py regions    # one module of benchmarks/truths
 """
 
 import sys
@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import truths  # noqa: E402
+from benchmarks import truths
 
 
 def main(wanted: list[str]) -> int:

@@ -1,7 +1,7 @@
 """What scoring costs: every score of a 20 mm x 20 mm tumour with 200,000 macrophages.
 
-    python benchmarks/scoring.py
-    python benchmarks/scoring.py --side-mm 5    # a smoke test
+python benchmarks/scoring.py
+python benchmarks/scoring.py --side-mm 5    # a smoke test
 """
 
 import argparse

@@ -13,3 +13,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("development images are not here (set HISTO_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_field_of_fibres(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure fibres in one field where slides are scored: a field costs half a second."""
+    import histo.pipeline.scores as room
+
+    every = room.collagen_architecture
+
+    def one(*given, fields, **named):
+        return every(*given, fields=min(fields, 1), **named)
+
+    monkeypatch.setattr(room, "collagen_architecture", one)
