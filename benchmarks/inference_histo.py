@@ -105,7 +105,13 @@ def _options(job: dict[str, Any]) -> ScoreOptions:
     names = ("device", "precision", "batch", "tile_px", "threads")
     given = {name: job[name] for name in names if job.get(name) is not None}
     settings = InferenceSettings.model_validate(given)
-    return ScoreOptions(stain=Stain.HE, bundles=(job["bundle"],), settings=settings, force=True)
+    return ScoreOptions(
+        stain=Stain.HE,
+        bundles=(job["bundle"],),
+        fibre_fields=0,  # a network over a slide is compared, as TIAToolbox runs it
+        settings=settings,
+        force=True,
+    )
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:

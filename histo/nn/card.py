@@ -9,6 +9,8 @@ from histo.vocabulary import Component, Marker, Stain
 
 __all__ = ["Card", "DataSource", "Metric", "NetworkSpec"]
 
+_FORMAT = 1
+
 
 class NetworkSpec(StrictModel):
     """An architecture by name, so that a card alone rebuilds it.
@@ -52,7 +54,7 @@ class Metric(StrictModel):
 class Card(StrictModel):
     """Everything a user or a program must know of a bundle before running it."""
 
-    format_version: int = 1
+    format_version: int = _FORMAT
     name: str
     version: str
     summary: str
@@ -74,6 +76,18 @@ class Card(StrictModel):
     failure_modes: list[str] = Field(min_length=1)
     training: dict[str, Any] = Field(default_factory=dict, description="the resolved configuration")
     sha256: dict[str, str] = Field(default_factory=dict, description="file name -> digest")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_readable(cls, values: Any) -> Any:
+        """Refuse a later format before its new keys are called misspelt."""
+        found = values.get("format_version", _FORMAT) if isinstance(values, dict) else _FORMAT
+        if found != _FORMAT:
+            raise ValueError(
+                f"the bundle has format {found}, this histo reads {_FORMAT}; "
+                "install the histo it was made with, or a later one"
+            )
+        return values
 
     @model_validator(mode="after")
     def _thresholds_fit(self) -> "Card":

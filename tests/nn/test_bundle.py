@@ -57,6 +57,14 @@ def test_no_such_bundle_is_one_sentence(tmp_path):
         load_bundle(tmp_path / "nothing")
 
 
+def test_a_bundle_of_a_later_format_says_so(card):
+    values = {**card.model_dump(mode="json"), "format_version": 2, "what_is_new": 1}
+    with pytest.raises(
+        BundleError, match=r"card\.yaml: the bundle has format 2, this histo reads 1"
+    ):
+        type(card).parse(values, "card.yaml", error=BundleError)
+
+
 def test_the_folder_may_have_any_name(paper_bundle):
     moved = paper_bundle.rename(paper_bundle.with_name("mein Bündel 🔬"))
     assert load_bundle(str(moved)).file(GRAPH).parent == moved

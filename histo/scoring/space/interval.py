@@ -13,8 +13,8 @@ longer than the correlation, by when a slide holds few of them. So, in this orde
    (Künsch 1989, 10.1214/aos/1176347265); numerators and denominators are added up, ratios
    taken last;
 4. the standard error is multiplied by the 95 % point of |error| / standard error among fields
-   simulated at that length on the same tiles with the same blocks. That is 1.96 for many
-   independent blocks, and 3 to 10 for few;
+   simulated at that length on the same tiles with the same blocks (1.96 for many independent
+   blocks, 3 to 10 for few), and by Student's factor for the places that hold the numerator;
 5. where the slide cannot tell the length from 0.6 of its own width, or the numerator lies in too
    few places, there is no interval.
 """
@@ -24,10 +24,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from histo.scoring.space.lattice import CorrelationFit, TileLattice, block_sums
 
 __all__ = ["IntervalSettings", "SpatialInterval", "SpatialIntervals", "spatial_interval"]
+
+_NORMAL = 1.96
 
 
 @dataclass(frozen=True)
@@ -200,11 +203,14 @@ class SpatialIntervals:
             0, len(over), (self.settings.draws, blocks)
         )
         redrawn = over[picked].sum(axis=1) / under[picked].sum(axis=1)
-        multiple = self._multiple(fit, side)
+        # Simulated fields are Gaussian; what lies in few places is skewed, and its spread is known
+        # from those places only, hence Student's factor on top.
+        few = stdtrit(places - 1, 0.5 + self.settings.level / 2) / _NORMAL
+        multiple = self._multiple(fit, side) * float(few)
         reach = multiple * float(redrawn.std(ddof=1))
         low, high = _ends(ratio, reach, bounded)
         length_um = float(self._tiles_lattice.lengths[fit.candidate] * self.tile_um)
-        return SpatialInterval(low, high, length_um, side * self.tile_um, multiple / 1.96)
+        return SpatialInterval(low, high, length_um, side * self.tile_um, multiple / _NORMAL)
 
     def _multiple(self, fit: CorrelationFit, side: int) -> float:
         """Return the ``level`` point of |error| / standard error among simulated fields."""
