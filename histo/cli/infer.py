@@ -125,11 +125,13 @@ def print_scores(title: str, scored: "ScoredSlide") -> None:
     table.add_column("score")
     table.add_column("value", justify="right")
     table.add_column("unit")
+    table.add_column("95 % within the slide")
     for score in scored.scores:
         if score.name.startswith("excluded_") and score.value == 0:
             continue
         value = "not defined" if score.value != score.value else f"{score.value:.4g}"
-        table.add_row(score.name, value, "" if score.unit == "1" else score.unit)
+        interval = "" if score.low != score.low else f"{score.low:.3g} to {score.high:.3g}"
+        table.add_row(score.name, value, "" if score.unit == "1" else score.unit, interval)
     console.print(table)
     if scored.not_measured:
         names = ", ".join(entry.component for entry in scored.not_measured)
