@@ -7,16 +7,16 @@ from scipy.stats import chi2
 
 from benchmarks.truths import Truth
 from histo.geometry import Spacing
-from histo.scoring.cells import find_cells
-from histo.scoring.fields import hpf_area_mm2
-from histo.scoring.hotspot_scores import hot_spot_scores
-from histo.scoring.hotspots import HotSpotSettings, find_hot_spots
-from histo.scoring.matching import match_counts
-from histo.scoring.poisson import expected_top_ratio, poisson_interval
-from histo.scoring.profiles import profile_areas_um2
+from histo.scoring.macrophages.cells import find_cells
+from histo.scoring.macrophages.fields import hpf_area_mm2
+from histo.scoring.macrophages.hotspot_scores import hot_spot_scores
+from histo.scoring.macrophages.hotspots import HotSpotSettings, find_hot_spots
+from histo.scoring.macrophages.matching import match_counts
+from histo.scoring.macrophages.poisson import expected_top_ratio, poisson_interval
+from histo.scoring.macrophages.profiles import profile_areas_um2
+from histo.scoring.macrophages.tam import TamCounts, count_tam, count_tam_zones
+from histo.scoring.macrophages.tam_scores import tam_scores
 from histo.scoring.score import by_name
-from histo.scoring.tam import TamCounts, count_tam, count_tam_zones
-from histo.scoring.tam_scores import tam_scores
 
 __all__ = ["truths"]
 

@@ -8,16 +8,16 @@ from scipy import ndimage
 
 from benchmarks.truths import Truth
 from histo.geometry import Spacing
-from histo.scoring.amounts import compartment_scores
 from histo.scoring.composites import StainedArea, activated_stroma_index
-from histo.scoring.discs import closed
-from histo.scoring.distances import signed_distance_um
-from histo.scoring.ledger import area_ledger, ledger_scores
-from histo.scoring.ratio import FieldSettings, stroma_rich_field, tsr_scores
-from histo.scoring.regions import Regions
+from histo.scoring.places.amounts import compartment_scores
+from histo.scoring.places.discs import closed
+from histo.scoring.places.distances import signed_distance_um
+from histo.scoring.places.ledger import area_ledger, ledger_scores
+from histo.scoring.places.ratio import FieldSettings, stroma_rich_field, tsr_scores
+from histo.scoring.places.regions import Regions
+from histo.scoring.places.zones import nest_zones, zone_scores
 from histo.scoring.score import Score, by_name
 from histo.scoring.sma import h_score_scores, sma_scores
-from histo.scoring.zones import nest_zones, zone_scores
 
 __all__ = ["truths"]
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from histo.scoring.amounts import AmountCounts
+from histo.scoring.places.amounts import AmountCounts
 from histo.scoring.score import Score
 
 __all__ = [

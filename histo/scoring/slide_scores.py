@@ -7,22 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box
-from histo.scoring.amounts import compartment_scores
 from histo.scoring.areas import area_scores
-from histo.scoring.cells import Cells, CellSettings, find_cells, points_inside
 from histo.scoring.composites import StainedArea, asi_score
 from histo.scoring.frame import ComponentProbabilities, TissueMasks, masks_in_frame, uint8_threshold
-from histo.scoring.hotspot_scores import hot_spot_scores
-from histo.scoring.hotspots import HotSpots, HotSpotSettings, find_hot_spots
-from histo.scoring.ledger import area_ledger, ledger_scores
-from histo.scoring.ratio import FieldSettings, tsr_scores
-from histo.scoring.regions import Regions, RegionSettings, find_regions
+from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells, points_inside
+from histo.scoring.macrophages.hotspot_scores import hot_spot_scores
+from histo.scoring.macrophages.hotspots import HotSpots, HotSpotSettings, find_hot_spots
+from histo.scoring.macrophages.tam import count_tam, count_tam_zones
+from histo.scoring.macrophages.tam_scores import tam_scores
+from histo.scoring.places.amounts import compartment_scores
+from histo.scoring.places.ledger import area_ledger, ledger_scores
+from histo.scoring.places.ratio import FieldSettings, tsr_scores
+from histo.scoring.places.regions import Regions, RegionSettings, find_regions
+from histo.scoring.places.zones import nest_ring_map, nest_zones, zone_scores
 from histo.scoring.score import Score
 from histo.scoring.sma import sma_scores
 from histo.scoring.spatial import SpatialSpread, with_interval
-from histo.scoring.tam import count_tam, count_tam_zones
-from histo.scoring.tam_scores import tam_scores
-from histo.scoring.zones import nest_ring_map, nest_zones, zone_scores
 from histo.vocabulary import Component
 
 __all__ = ["ScoreSettings", "SlideScores", "slide_scores"]

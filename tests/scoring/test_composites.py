@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histo.scoring.amounts import AmountCounts
 from histo.scoring.composites import (
     Pattern,
     StainedArea,
@@ -15,6 +14,7 @@ from histo.scoring.composites import (
     asi_score,
     cohort_patterns,
 )
+from histo.scoring.places.amounts import AmountCounts
 
 
 def test_on_one_region_it_is_the_ratio_of_areas() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histo.geometry import Spacing
-from histo.scoring.regions import Regions
+from histo.scoring.places.regions import Regions
 from histo.scoring.score import by_name
 from histo.scoring.sma import density_counts, h_score_scores, sma_counts, sma_scores
 

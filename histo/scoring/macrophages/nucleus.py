@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
 from histo.geometry import Spacing
-from histo.scoring.cells import Cells, CellSettings, find_cells
+from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells
 
 __all__ = ["NucleusSettings", "NucleusVerdicts", "judge_nuclei"]
 

@@ -1,8 +1,8 @@
 """Scores of macrophages in a compartment or zone, and when count and area contradict each other."""
 
 from histo.geometry import Spacing
+from histo.scoring.macrophages.tam import TamCounts, TamDensity, tam_density
 from histo.scoring.score import Score
-from histo.scoring.tam import TamCounts, TamDensity, tam_density
 
 __all__ = ["PROFILE_UM2", "tam_scores"]
 

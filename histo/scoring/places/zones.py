@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box, Spacing
-from histo.scoring.amounts import AmountCounts, amount_scores
-from histo.scoring.distances import distance_blocks
-from histo.scoring.regions import Regions
+from histo.scoring.places.amounts import AmountCounts, amount_scores
+from histo.scoring.places.distances import distance_blocks
+from histo.scoring.places.regions import Regions
 from histo.scoring.score import Score
 
 __all__ = [
@@ -96,7 +96,7 @@ def zone_map(
     Parameters
     ----------
     inside, outside : ndarray of bool, shape (H, W)
-        The sides of the boundary, as for :func:`histo.scoring.distances.signed_distance_um`.
+        The sides of the boundary, as for :func:`histo.scoring.places.distances.signed_distance_um`.
     spacing
         µm/px.
     zones

@@ -81,8 +81,8 @@ def expected_top_ratio(per_mm2: float, area_mm2: float, k: int, hpf_mm2: float) 
 
     The fields here tile the area and are not placed freely, so their counts are independent:
     the j-th largest of n exceeds x with P(Binomial(n, P(N > x)) >= j), and a mean is the sum of
-    that over x. Fields placed freely, as :func:`histo.scoring.hotspots.find_hot_spots` places
-    them, find more: 1.84 instead of 1.56 in the example.
+    that over x. Fields placed freely, as in :mod:`histo.scoring.macrophages.hotspots`, find more:
+    1.84 instead of 1.56 in the example.
 
     Parameters
     ----------

@@ -8,10 +8,10 @@ import pytest
 
 from histo.geometry import Spacing
 from histo.scoring import by_name
-from histo.scoring.fields import field_grid, field_radius_um, hpf_area_mm2
-from histo.scoring.hotspot_scores import hot_spot_scores
-from histo.scoring.hotspots import HotSpotSettings, find_hot_spots
 from histo.scoring.limits import warnings_for
+from histo.scoring.macrophages.fields import field_grid, field_radius_um, hpf_area_mm2
+from histo.scoring.macrophages.hotspot_scores import hot_spot_scores
+from histo.scoring.macrophages.hotspots import HotSpotSettings, find_hot_spots
 
 TEN_UM = Spacing(10.0, 10.0)
 FEW = HotSpotSettings(runs=19)

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter, label
 from scipy.spatial import KDTree
 
 from histo.geometry import Box, Spacing
-from histo.scoring.plateaus import Plateaus, join_plateaus
+from histo.scoring.macrophages.plateaus import Plateaus, join_plateaus
 
 __all__ = ["CellSettings", "Cells", "blocks", "find_cells", "points_inside", "smoothed_levels"]
 

@@ -10,7 +10,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from histo.geometry import Spacing
-from histo.scoring.matching import MATCH_RADII_UM, MatchCounts, match_cells, match_counts
+from histo.scoring.macrophages.matching import (
+    MATCH_RADII_UM,
+    MatchCounts,
+    match_cells,
+    match_counts,
+)
 
 ONE_UM = Spacing(1.0, 1.0)
 

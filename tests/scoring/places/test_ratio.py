@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histo.geometry import Spacing
-from histo.scoring.ratio import FieldSettings, stroma_rich_field, tsr_counts, tsr_scores
-from histo.scoring.regions import Regions
+from histo.scoring.places.ratio import FieldSettings, stroma_rich_field, tsr_counts, tsr_scores
+from histo.scoring.places.regions import Regions
 from histo.scoring.score import by_name
 
 TEN_UM = Spacing(10.0, 10.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from histo.geometry import Spacing
-from histo.scoring.discs import closed, opened
+from histo.scoring.places.discs import closed, opened
 
 __all__ = ["RegionSettings", "front_sides", "tumour_region"]
 

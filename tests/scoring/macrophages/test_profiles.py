@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from histo.geometry import Box, Spacing
-from histo.scoring.cells import Cells, CellSettings, find_cells
-from histo.scoring.profiles import label_profiles, profile_areas_um2
+from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells
+from histo.scoring.macrophages.profiles import label_profiles, profile_areas_um2
 
 ONE_UM = Spacing(1.0, 1.0)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from histo.geometry import Spacing
-from histo.scoring.distances import distance_blocks, signed_distance_um
+from histo.scoring.places.distances import distance_blocks, signed_distance_um
 
 TWO_UM = Spacing(2.0, 2.0)
 
@@ -65,7 +65,7 @@ def test_it_agrees_with_scipy_to_half_a_pixel_and_turns_with_the_picture(seed: i
 def test_blocks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     field = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal((150, 170)), 6)
     whole = signed_distance_um(field > 0.5 * field.std(), TWO_UM, reach_um=40)
-    monkeypatch.setattr("histo.scoring.distances._BLOCK_PX", 37)
+    monkeypatch.setattr("histo.scoring.places.distances._BLOCK_PX", 37)
     cut = signed_distance_um(field > 0.5 * field.std(), TWO_UM, reach_um=40)
     assert np.allclose(whole, cut, atol=1e-3)
 
@@ -94,7 +94,7 @@ def test_glass_beside_the_inside_makes_no_boundary() -> None:
 
 
 def test_blocks_without_wanted_pixels_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histo.scoring.distances._BLOCK_PX", 10)
+    monkeypatch.setattr("histo.scoring.places.distances._BLOCK_PX", 10)
     inside, wanted = np.eye(30, dtype=bool), np.zeros((30, 30), bool)
     wanted[25, 3] = True
     boxes = [box for box, _ in distance_blocks(inside, TWO_UM, wanted=wanted)]
@@ -102,7 +102,7 @@ def test_blocks_without_wanted_pixels_are_skipped(monkeypatch: pytest.MonkeyPatc
 
 
 def test_memory_is_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histo.scoring.distances._BLOCK_PX", 256)
+    monkeypatch.setattr("histo.scoring.places.distances._BLOCK_PX", 256)
     inside = np.zeros((2048, 2048), bool)
     inside[:, :1000] = True
     tracemalloc.start()

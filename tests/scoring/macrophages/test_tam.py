@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from histo.geometry import Spacing
 from histo.scoring import by_name
 from histo.scoring.limits import warnings_for
-from histo.scoring.tam import TamCounts, count_tam, count_tam_zones, tam_density
-from histo.scoring.tam_scores import tam_scores
+from histo.scoring.macrophages.tam import TamCounts, count_tam, count_tam_zones, tam_density
+from histo.scoring.macrophages.tam_scores import tam_scores
 
 TWO_UM = Spacing(2.0, 2.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Spacing
-from histo.scoring.regions import Mask, Regions
+from histo.scoring.places.regions import Mask, Regions
 from histo.scoring.score import Score
 from histo.vocabulary import Exclusion
 

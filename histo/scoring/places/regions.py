@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box, Spacing
-from histo.scoring.distances import distance_blocks
 from histo.scoring.frame import (
     ComponentProbabilities,
     TissueMasks,
     masks_in_frame,
     uint8_threshold,
 )
-from histo.scoring.tumour_region import RegionSettings, front_sides, tumour_region
+from histo.scoring.places.distances import distance_blocks
+from histo.scoring.places.tumour_region import RegionSettings, front_sides, tumour_region
 from histo.vocabulary import Component
 
 __all__ = ["COMPARTMENTS", "Mask", "RegionSettings", "Regions", "find_regions"]

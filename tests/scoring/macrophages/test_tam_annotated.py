@@ -10,11 +10,11 @@ from skimage.draw import polygon2mask
 
 from histo.geometry import Spacing
 from histo.scoring import by_name
-from histo.scoring.cells import find_cells
 from histo.scoring.limits import warnings_for
-from histo.scoring.matching import MATCH_RADII_UM, match_counts
-from histo.scoring.tam import count_tam
-from histo.scoring.tam_scores import tam_scores
+from histo.scoring.macrophages.cells import find_cells
+from histo.scoring.macrophages.matching import MATCH_RADII_UM, match_counts
+from histo.scoring.macrophages.tam import count_tam
+from histo.scoring.macrophages.tam_scores import tam_scores
 
 SHAPE = (1153, 1307)
 SPACING = Spacing(0.19448, 0.19448)

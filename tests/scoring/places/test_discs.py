@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from histo.geometry import Spacing
-from histo.scoring.discs import closed, dilated, opened
+from histo.scoring.places.discs import closed, dilated, opened
 
 ONE = Spacing(1.0, 1.0)
 
@@ -70,5 +70,5 @@ def test_a_radius_below_zero_is_a_wrong_argument() -> None:
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     mask = noise(5)
     whole = dilated(mask, 4.0, ONE)
-    monkeypatch.setattr("histo.scoring.discs._STRIP_BYTES", 150)
+    monkeypatch.setattr("histo.scoring.places.discs._STRIP_BYTES", 150)
     assert np.array_equal(dilated(mask, 4.0, ONE), whole)

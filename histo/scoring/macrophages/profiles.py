@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Box, Spacing
-from histo.scoring.cells import Cells, CellSettings, blocks, smoothed_levels
+from histo.scoring.macrophages.cells import Cells, CellSettings, blocks, smoothed_levels
 
 __all__ = ["label_profiles", "profile_areas_um2"]
 
@@ -29,7 +29,7 @@ def label_profiles(
     box
         Pixels of the map.
     cells
-        Cells of the whole map, from :func:`histo.scoring.cells.find_cells`.
+        Cells of the whole map, from :func:`histo.scoring.macrophages.cells.find_cells`.
     spacing
         µm/px of the map.
     settings

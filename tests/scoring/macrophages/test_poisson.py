@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, poisson
 
-from histo.scoring.poisson import density_interval, expected_top_ratio, poisson_interval
+from histo.scoring.macrophages.poisson import density_interval, expected_top_ratio, poisson_interval
 
 
 @pytest.mark.parametrize(

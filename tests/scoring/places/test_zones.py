@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histo.geometry import Spacing
-from histo.scoring.amounts import AmountCounts, amount_counts, compartment_scores
-from histo.scoring.regions import Regions
-from histo.scoring.score import by_name
-from histo.scoring.zones import (
+from histo.scoring.places.amounts import AmountCounts, amount_counts, compartment_scores
+from histo.scoring.places.regions import Regions
+from histo.scoring.places.zones import (
     Zone,
     ZoneCounts,
     margin_zones,
@@ -20,6 +19,7 @@ from histo.scoring.zones import (
     zone_map,
     zone_scores,
 )
+from histo.scoring.score import by_name
 
 
 def half_plane(um_per_px: float = 10.0, tumour_um: float = 800.0) -> Regions:

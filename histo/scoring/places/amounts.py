@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Spacing
-from histo.scoring.regions import Regions
+from histo.scoring.places.regions import Regions
 from histo.scoring.score import Score
 
 __all__ = ["AmountCounts", "amount_counts", "amount_scores", "compartment_scores"]

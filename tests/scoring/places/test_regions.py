@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histo.geometry import Spacing
-from histo.scoring.ledger import area_ledger, ledger_scores
-from histo.scoring.regions import COMPARTMENTS, Regions, RegionSettings, find_regions
+from histo.scoring.places.ledger import area_ledger, ledger_scores
+from histo.scoring.places.regions import COMPARTMENTS, Regions, RegionSettings, find_regions
 from histo.scoring.score import by_name
 from histo.vocabulary import Exclusion
 
@@ -261,7 +261,7 @@ class Masks:
 
 
 def test_regions_are_read_from_the_maps_of_a_slide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histo.scoring.regions._STRIP_ROWS", 33)
+    monkeypatch.setattr("histo.scoring.places.regions._STRIP_ROWS", 33)
     exclusion = np.zeros((50, 60), np.uint8)
     exclusion[:2] = 1
     planes = np.zeros((3, 100, 120), np.uint8)

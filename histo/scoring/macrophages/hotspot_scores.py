@@ -2,7 +2,7 @@
 
 import math
 
-from histo.scoring.hotspots import ChanceTop, HotSpots, HotSpotSettings
+from histo.scoring.macrophages.hotspots import ChanceTop, HotSpots, HotSpotSettings
 from histo.scoring.score import Score
 
 __all__ = ["hot_spot_scores"]

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from histo.geometry import Spacing
-from histo.scoring.regions import Regions
+from histo.scoring.places.regions import Regions
+from histo.scoring.places.tumour_region import pooled
 from histo.scoring.score import Score
-from histo.scoring.tumour_region import pooled
 
 __all__ = [
     "FieldSettings",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from histo.geometry import Spacing
-from histo.scoring.cells import Cells
-from histo.scoring.nucleus import NucleusSettings, judge_nuclei
+from histo.scoring.macrophages.cells import Cells
+from histo.scoring.macrophages.nucleus import NucleusSettings, judge_nuclei
 from histo.stains import optical_density, rgb_from_density, unmix
 from histo.stains.vectors import Dye, stain_matrix
 
