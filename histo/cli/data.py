@@ -1,4 +1,4 @@
-"""``histo data``: manifests checked, split, and made from public data sets."""
+"""``histo data``: manifests checked, split, looked at, and made from public data sets."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -131,6 +131,34 @@ def recipes(as_json: given.AsJson = False, debug: given.Debug = False) -> None:
         for recipe in known:
             typer.echo(f"{recipe.name:<10} {_teaches(recipe):<29} {recipe.licence}")
             typer.echo(f"{'':<10} {recipe.title}; {recipe.link}")
+
+
+@app.command("preview")
+def preview(
+    manifest: _Manifest,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture, PNG.")] = Path("sheet.png"),
+    um_per_px: Annotated[float, typer.Option(min=0.1, max=16, help="Of the patches.")] = 0.5,
+    tile: Annotated[int, typer.Option(min=64, max=1024, help="Side of a patch, px.")] = 256,
+    split: Annotated[str, typer.Option(help="Rows of this split only.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other patches.")] = 0,
+    plain: Annotated[bool, typer.Option("--plain", help="As scanned, nothing changed.")] = False,
+    overwrite: given.Overwrite = False,
+    debug: given.Debug = False,
+) -> None:
+    """Draw 64 patches as training sees them, with the outlines of their labels."""
+    with faults(debug=debug):
+        from histo.errors import OutputError
+        from histo.training.manifest import read_manifest
+        from histo.training.preview import preview_samples, preview_sheet, write_sheet
+        from histo.training.slide_samples import SampleSettings
+
+        if out.exists() and not overwrite:
+            raise OutputError(f"{out.name} is there already; --overwrite replaces it.")
+        settings = SampleSettings(um_per_px, tile, count=64, seed=seed, glass_share=0.3)
+        read = read_manifest(manifest)
+        samples = preview_samples(read, settings, split=split, augmented=not plain)
+        write_sheet(out, preview_sheet(samples))
+        typer.echo(f"{out.name}: 64 patches; outlines of {', '.join(samples.components)}")
 
 
 def _teaches(recipe: "Recipe") -> str:
