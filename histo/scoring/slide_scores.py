@@ -239,7 +239,8 @@ def _tam_scores(found: _Found, cells: Cells, rings: NDArray[np.uint8] | None) ->
     inside_home = cells.points[points_inside(cells.points, found.home)]
     density = f"tam_density_{found.home_name}_per_mm2"
     scores = with_interval(scores, density, spread.of_points(inside_home))
-    return scores + spread.point_heterogeneity("tam", inside_home)
+    scores += spread.point_heterogeneity("tam", inside_home)
+    return scores + spread.pattern("tam", inside_home)
 
 
 def _exclusions(tissue_map: TissueMasks, regions: Regions) -> NDArray[np.uint8]:

@@ -10,12 +10,15 @@ from histo.geometry import Spacing
 from histo.scoring.score import Score
 from histo.scoring.space.heterogeneity import heterogeneity, heterogeneity_scores
 from histo.scoring.space.interval import SpatialIntervals
+from histo.scoring.space.nearest import nearest_neighbours, nearest_scores
+from histo.scoring.space.ripley import RipleySettings, ripley_l, ripley_scores
 from histo.scoring.space.tiles import tile_grid
 
 __all__ = ["SpatialSpread", "with_interval"]
 
 INTERVAL_TILE_UM = 500.0
 HETEROGENEITY_TILE_UM = 1000.0
+INTENSITY_BANDWIDTH_UM = 500.0
 
 
 class SpatialSpread:
@@ -32,7 +35,7 @@ class SpatialSpread:
     """
 
     def __init__(self, inside: NDArray[np.bool_], spacing: Spacing, where: str) -> None:
-        self.where, self.spacing = where, spacing
+        self.where, self.spacing, self.inside = where, spacing, inside
         self._fine = tile_grid(inside, spacing, INTERVAL_TILE_UM)
         self._coarse = tile_grid(inside, spacing, HETEROGENEITY_TILE_UM)
         self._intervals = SpatialIntervals(self._fine.eligible_mm2, INTERVAL_TILE_UM)
@@ -63,6 +66,18 @@ class SpatialSpread:
         found = heterogeneity(numerator, self._coarse.eligible_mm2, self._coarse, counted=True)
         what = f"{name} profiles per mm² of {self.where}"
         return heterogeneity_scores(name, what, found, HETEROGENEITY_TILE_UM)
+
+    def pattern(self, name: str, points: NDArray[np.float64]) -> list[Score]:
+        """Return how points lie to each other: the nearest one, and L against their intensity.
+
+        The null follows the local density at 500 µm, so neither the shape of the tissue nor a
+        slope across it looks like clustering.
+        """
+        what = f"{name} profiles in {self.where}"
+        nearest = nearest_neighbours(points, self.inside, self.spacing)
+        settings = RipleySettings(bandwidth_um=INTENSITY_BANDWIDTH_UM)
+        found = ripley_l(points, self.inside, self.spacing, settings)
+        return nearest_scores(name, what, nearest) + ripley_scores(name, what, found)
 
 
 def with_interval(
