@@ -14,6 +14,7 @@ from histo.training.slide_places import CELL_UM, RowPlaces
 __all__ = ["glass_patches", "on_glass"]
 
 _PATCH_PX = 128
+_PATCH_UM = 5 * CELL_UM  # a place of bare glass is sure to be as wide
 _MOST_PATCHES = 256  # 49 kB each
 
 
@@ -33,20 +34,22 @@ def glass_patches(
 
     Returns
     -------
-    ndarray of uint8, shape (N, 128, 128, 3)
-        N at most 256, and 0 where all slides are crops full of tissue.
+    ndarray of uint8, shape (N, S, S, 3)
+        N at most 256, and 0 where all slides are crops full of tissue; S is 128, less above
+        1.25 µm/px.
     """
+    side = max(1, min(_PATCH_PX, int(_PATCH_UM / um_per_px)))
     patches = []
     for found in [found for found in places if len(found.bare)][:_MOST_PATCHES]:
         row, col = divmod(int(found.bare[0]), found.shape[1])
         with open_row(manifest.rows[found.row], manifest.root) as slide:
             grid = native_spacing(slide, um_per_px)
             corner = (
-                round((row + 0.5) * CELL_UM / grid.row) - _PATCH_PX // 2,
-                round((col + 0.5) * CELL_UM / grid.col) - _PATCH_PX // 2,
+                round((row + 0.5) * CELL_UM / grid.row) - side // 2,
+                round((col + 0.5) * CELL_UM / grid.col) - side // 2,
             )
-            patches.append(slide.read(Box(*corner, _PATCH_PX, _PATCH_PX), grid))
-    empty = np.empty((0, _PATCH_PX, _PATCH_PX, 3), np.uint8)
+            patches.append(slide.read(Box(*corner, side, side), grid))
+    empty = np.empty((0, side, side, 3), np.uint8)
     return np.stack(patches) if patches else empty
 
 

@@ -27,6 +27,8 @@ _LABEL_PX = 16  # a side of a cell: labels are drawn at 2 µm/px, so that single
 _TISSUE_PX = 4  # the same for tissue, at 8 µm/px
 _BLOCK_CELLS = 32  # labels are drawn in blocks of about a millimetre: memory, and few borders each
 _MOST_CELLS = 2048  # kept of each kind, drawn evenly from all; with the jitter they cover a slide
+_CLEAR = 12  # grey levels from the glass's colour: shading and dust pass, ink does not
+_MOST_BARE = 16
 _FIELD_MM2 = 1.0  # below that, a slide on which no tissue is found is a crop full of it
 
 
@@ -64,7 +66,7 @@ class RowPlaces:
     glass
         Colour of the slide's own glass, ndarray of uint8, shape (3,).
     bare
-        Cells of clear glass, far from tissue; empty on a crop full of tissue.
+        Some cells of clear glass, at least 64 µm from anything; none on a crop full of tissue.
     """
 
     row: int
@@ -127,15 +129,15 @@ def row_places(manifest: Manifest, index: int) -> RowPlaces:
         with open_row(row, manifest.root) as slide:
             labels = row_labels(row, manifest.root, slide)
             shape = slide.frame_shape(CELL_UM)
-            view = _tissue(slide)
-            tissue = _share_of_cells(view, shape)
+            view, clear = _tissue(slide)
+            tissue = _share_of_cells(view.measurable, view.spacing, shape)
             present, known = _states(labels, slide, shape) if labels else ({}, {})
     except HistoError as fault:
         number = manifest.numbers[index]
         raise ConfigError(f"{manifest.path.name} row {number}: {fault}") from fault
     draw = np.random.default_rng(index)
     on = tissue >= 0.5
-    bare = np.flatnonzero(_eroded(tissue == 0)).astype(np.int32)
+    bare = np.flatnonzero(_eroded(_share_of_cells(clear, view.spacing, shape) == 1))
     return RowPlaces(
         row=index,
         patient=row.patient,
@@ -143,28 +145,31 @@ def row_places(manifest: Manifest, index: int) -> RowPlaces:
         present=_cells({c: mask & on for c, mask in present.items()}, draw),
         absent=_cells({c: mask & on & ~present[c] for c, mask in known.items()}, draw),
         glass=view.white_point,
-        bare=draw.choice(bare, min(len(bare), 16), replace=False),
+        bare=draw.choice(bare, min(len(bare), _MOST_BARE), replace=False).astype(np.int32),
     )
 
 
-def _tissue(slide: Slide) -> TissueMap:
+def _tissue(slide: Slide) -> tuple[TissueMap, NDArray[np.bool_]]:
+    """Return the tissue, and where a low-power view shows nothing but glass: no ink, no dust."""
     rgb, spacing = slide.thumbnail(CELL_UM / _TISSUE_PX)
     try:
-        return tissue_map(rgb, spacing)
+        view = tissue_map(rgb, spacing)
     except TissueError:
         area_mm2 = slide.spacing.area_mm2(slide.shape[0] * slide.shape[1])
-        is_field = area_mm2 < _FIELD_MM2
-        everywhere = np.full(rgb.shape[:2], is_field)
-        return TissueMap(everywhere, np.zeros(rgb.shape[:2], np.uint8), spacing, slide.glass)
+        everywhere = np.full(rgb.shape[:2], area_mm2 < _FIELD_MM2)
+        view = TissueMap(everywhere, np.zeros(rgb.shape[:2], np.uint8), spacing, slide.glass)
+    beside_glass = np.abs(rgb.astype(np.int16) - view.white_point).max(axis=2)
+    return view, ~view.tissue & (beside_glass <= _CLEAR)
 
 
-def _share_of_cells(view: TissueMap, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the share of each cell that is tissue fit to be measured, (H, W)."""
-    source = view.measurable
+def _share_of_cells(
+    source: NDArray[np.bool_], spacing: Spacing, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return the share of each cell that a mask covers, (H, W)."""
     step = CELL_UM / _TISSUE_PX
     rows, cols = (
         nearest_pixels(0, cells * _TISSUE_PX, step, um, count)
-        for cells, um, count in zip(shape, view.spacing.pair, source.shape, strict=True)
+        for cells, um, count in zip(shape, spacing.pair, source.shape, strict=True)
     )
     fine = source[rows[:, None], cols].reshape(shape[0], _TISSUE_PX, shape[1], _TISSUE_PX)
     share: NDArray[np.float64] = fine.mean(axis=(1, 3))
@@ -204,8 +209,8 @@ def _any_in_cells(plane: NDArray[np.bool_], cells: tuple[int, int]) -> NDArray[n
 
 
 def _eroded(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return cells with nothing but clear cells within four cells (128 µm), the edge not being."""
-    eroded: NDArray[np.bool_] = ndimage.minimum_filter(clear, size=9, mode="constant", cval=False)
+    """Return cells with clear ones two cells around (64 µm); beyond the slide nothing is clear."""
+    eroded: NDArray[np.bool_] = ndimage.minimum_filter(clear, size=5, mode="constant", cval=False)
     return eroded
 
 

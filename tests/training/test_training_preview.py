@@ -7,18 +7,18 @@ from PIL import Image
 pytest.importorskip("torch")
 pytest.importorskip("albumentations")
 
-import sample_fakes as fakes  # noqa: E402
+import sample_fakes as fakes
 
-from histo.errors import OutputError  # noqa: E402
-from histo.training.preview import (  # noqa: E402
+from histo.errors import OutputError
+from histo.training.preview import (
     known_components,
     outlined,
     preview_samples,
     preview_sheet,
     write_sheet,
 )
-from histo.training.slide_samples import SampleSettings  # noqa: E402
-from histo.vocabulary import COLOURS, Component  # noqa: E402
+from histo.training.slide_samples import SampleSettings
+from histo.vocabulary import COLOURS, Component
 
 TUMOUR = (Component.TUMOUR,)
 

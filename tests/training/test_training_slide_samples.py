@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from histo.errors import ConfigError  # noqa: E402
 from histo.training.config import AugmentationConfig  # noqa: E402
+from histo.training.glass_exchange import on_glass  # noqa: E402
 from histo.training.manifest import read_manifest, write_manifest  # noqa: E402
 from histo.training.slide_places import CELL_UM, survey  # noqa: E402
 from histo.training.slide_samples import SampleSettings, SlideSamples  # noqa: E402
@@ -175,6 +176,17 @@ def test_neither_workers_nor_their_number_change_a_sample(make):
     del loader
 
 
+def test_resumed_equals_uninterrupted(make):
+    samples = make(AugmentationConfig(), count=6)
+    order, resumed = samples.sampler(), samples.sampler()
+    order.set_epoch(1)
+    resumed.resume(1, 4)
+    rest = list(order)[4:]
+    assert list(resumed) == rest
+    fresh = make(AugmentationConfig(), count=6)
+    assert all(same(samples[n], fresh[m]) for n, m in zip(rest, resumed, strict=True))
+
+
 def test_hard_places_get_their_share_by_weight(make):
     samples = make(hard_share=0.5, count=400)
     before = [samples.place(number) for number in range(400)]
@@ -219,9 +231,33 @@ def test_a_tile_larger_than_the_slide_knows_nothing_outside_it(make):
 def test_glass_of_another_slide_changes_light_and_not_labels(make):
     plain = make(AugmentationConfig(), glass_share=0.0)
     other = make(AugmentationConfig(), glass_share=1.0)
-    assert len(other._patches) == 4
+    patches = other._patches
+    assert patches.shape == (4, 128, 128, 3)
+    assert np.abs(patches - np.array(fakes.GLASS, float)).max() < 6  # glass and nothing else
     assert plain.place(0) == other.place(0)
     assert not torch.equal(plain[0][0], other[0][0])
+    tile, glass = np.full((300, 40, 3), 121, np.uint8), np.full(3, 242, np.uint8)
+    lit = np.full((128, 128, 3), (242, 220, 200), np.uint8)
+    assert (on_glass(tile, glass, lit) == (121, 110, 100)).all()
+    assert (on_glass(tile, glass, lit[:1, :1]) == on_glass(tile, glass, lit)).all()
+
+
+def test_ink_on_glass_is_no_glass(tmp_path):
+    """A pen mark all over the lower glass leaves no place to take glass from."""
+    fakes.write_slide(tmp_path / "one.png", 1)
+    image = np.array(fakes.Image.open(tmp_path / "one.png"))
+    image[900:, :] = (40, 70, 190)
+    image[:140, :] = (40, 70, 190)
+    image[:, :190] = image[:, -190:] = (40, 70, 190)
+    fakes.Image.fromarray(image).save(tmp_path / "one.png")
+    fakes.write_regions(
+        tmp_path / "one.geojson", [("Tumour", fakes.shapely.box(300, 300, 600, 600))]
+    )
+    (tmp_path / "classes.yaml").write_text(fakes.CLASS_MAP)
+    write_manifest(tmp_path / "set.csv", [fakes.row("one", "p")])
+    (found,) = survey(read_manifest(tmp_path / "set.csv"))
+    assert len(found.bare) == 0
+    assert TUMOUR in found.present
 
 
 def test_a_split_without_annotations_and_a_row_with_a_fault_are_told(manifest, tmp_path):
