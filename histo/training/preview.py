@@ -18,6 +18,7 @@ __all__ = ["known_components", "outlined", "preview_samples", "preview_sheet", "
 
 _ACROSS, _GAP_PX, _LEGEND_PX = 8, 6, 34
 _LINE_PX = 2
+_MARK_PX = 10
 _HATCH_PX = 12  # from line to line where no component is known
 
 
@@ -48,8 +49,8 @@ def preview_samples(
 def preview_sheet(samples: SlideSamples, count: int = 64) -> NDArray[np.uint8]:
     """Draw the first samples of an epoch, eight in a line, over a legend.
 
-    A component's outline has its colour and runs inside it. Grey lines hatch where none of the
-    components is known.
+    A component's outline has its colour and runs inside it; squares in the corner say what is
+    present, as what fills a tile has no outline. Grey lines hatch where no component is known.
 
     Returns
     -------
@@ -63,9 +64,21 @@ def preview_sheet(samples: SlideSamples, count: int = 64) -> NDArray[np.uint8]:
         tile, target, weight = (part.numpy() for part in samples[number])
         row, col = (pitch * step for step in divmod(number, _ACROSS))
         drawn = outlined(tile, target, weight, samples.components)
+        _mark(drawn, target, samples.components)
         sheet[row : row + side, col : col + side] = drawn
     legend = f"{side} px at {samples.settings.um_per_px:g} um/px"
     return _with_legend(sheet, samples.components, legend)
+
+
+def _mark(
+    drawn: NDArray[np.uint8], target: NDArray[np.float32], components: tuple[Component, ...]
+) -> None:
+    """Paint a square for each component a tile has, along its upper edge, into the tile."""
+    present = [c for c, plane in zip(components, target, strict=True) if (plane >= 0.5).any()]
+    for place, component in enumerate(present):
+        left = 3 + place * (_MARK_PX + 3)
+        drawn[2 : 4 + _MARK_PX, left - 1 : left + _MARK_PX + 1] = 255
+        drawn[3 : 3 + _MARK_PX, left : left + _MARK_PX] = COLOURS[component]
 
 
 def outlined(

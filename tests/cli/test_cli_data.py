@@ -72,6 +72,18 @@ def test_a_split_is_written_and_told(histo_, tmp_path):
     assert "--out stays in the manifest's folder" in outside.err
 
 
+def test_samples_can_be_looked_at(histo_, download, tmp_path):
+    pytest.importorskip("albumentations")
+    histo_("data", "prepare", "nct-crc", download)
+    manifest, out = download / "manifest.csv", tmp_path / "look.png"
+    asked = ("data", "preview", manifest, "--um-per-px", "0.5", "--tile", "64", "--out", out)
+    done = histo_(*asked)
+    assert done.out == "look.png: 64 patches; outlines of tumour, muscle\n"
+    with Image.open(out) as sheet:
+        assert sheet.size == (8 * 70 - 6, 8 * 70 + 34)
+    assert histo_(*asked).err == "Error: look.png is there already; --overwrite replaces it.\n"
+
+
 def test_recipes_are_listed(histo_):
     out = histo_("data", "recipes").out
     assert "bcss" in out

@@ -58,6 +58,9 @@ def test_the_sheet_of_a_manifest_shows_what_its_rows_know(tmp_path):
     assert sheet.shape == (2 * 70 + 34, 8 * 70 - 6, 3)
     drawn = (sheet[:140] == COLOURS[Component.TUMOUR]).all(axis=2).sum()
     assert drawn > 50
+    full = [number for number in range(8) if samples[number][1][0].all()]
+    assert full  # of tumour from edge to edge: no outline, but a square in the corner
+    assert (sheet[3:13, 3 + 70 * full[0] : 13 + 70 * full[0]] == COLOURS[Component.TUMOUR]).all()
     write_sheet(tmp_path / "sheet.png", sheet)
     assert (np.asarray(Image.open(tmp_path / "sheet.png")) == sheet).all()
     with pytest.raises(OutputError, match=r"sheet\.png cannot be written"):
