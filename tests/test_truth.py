@@ -86,7 +86,7 @@ def shipped_maps(phantom_file: Path) -> list[ComponentMap]:
     settings = InferenceSettings(device="cpu", precision="f32")
     card = bundle.card
     maps = []
-    for tile_px, reader in ((512, "auto"), (1024, "auto"), (1280, "auto"), (1024, "openslide")):
+    for tile_px, reader in ((256, "auto"), (512, "auto"), (1024, "auto"), (1024, "openslide")):
         with open_slide(phantom_file, reader=reader) as slide:
             tissue = survey_slide(slide).tissue
             target = Target(tissue.measurable, tissue.spacing)
