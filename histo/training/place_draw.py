@@ -1,6 +1,7 @@
 """Which place a sample is of: a component is drawn, then a patient who has it, then a place."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,19 @@ class PlaceDraw:
                 "class maps (histo data check)."
             )
 
+    def fewer(self, draw: np.random.Generator, slides: int) -> "PlaceDraw":
+        """Return a draw from at most that many slides, or one for each component and state.
+
+        Patients are drawn evenly and one slide of each by its area, so that over many such draws
+        places come as from all slides.
+        """
+        lists = [*self._present.values(), *self._absent.values()]
+        each = max(1, slides // sum(bool(patients) for patients in lists))
+        chosen = copy(self)
+        chosen._present = {c: _some(p, each, draw) for c, p in self._present.items()}
+        chosen._absent = {c: _some(p, each, draw) for c, p in self._absent.items()}
+        return chosen
+
     def draw(self, draw: np.random.Generator) -> tuple[Component, Place]:
         """Return the drawn component and a place of it, or of its absence."""
         component = self.components[draw.integers(len(self.components))]
@@ -79,12 +93,23 @@ class PlaceDraw:
         wants_absent = draw.random() < self.absent_share
         patients = (absent or present) if wants_absent else (present or absent)
         members = patients[draw.integers(len(patients))]
-        area = np.cumsum([member.cells.count for member in members])
-        member = members[int(np.searchsorted(area, draw.integers(area[-1]), side="right"))]
+        member = _by_area(members, draw)
         cell = int(member.cells.index[draw.integers(len(member.cells.index))])
         row, col = divmod(cell, member.width)
         down, right = draw.random(2)
         return component, Place(member.row, (row + down) * CELL_UM, (col + right) * CELL_UM)
+
+
+def _by_area(members: list[_Member], draw: np.random.Generator) -> _Member:
+    area = np.cumsum([member.cells.count for member in members])
+    return members[int(np.searchsorted(area, draw.integers(area[-1]), side="right"))]
+
+
+def _some(
+    patients: list[list[_Member]], count: int, draw: np.random.Generator
+) -> list[list[_Member]]:
+    chosen = draw.permutation(len(patients))[:count]
+    return [[_by_area(patients[index], draw)] for index in chosen]
 
 
 def _by_patient(

@@ -50,6 +50,10 @@ class SampleSettings:
         Share of augmented samples seen on another slide's glass.
     open_slides
         Slides a worker process holds open at most.
+    stretch
+        For so many samples the same few slides serve, no more than may be open; then others are
+        drawn. 0: any slide at any time, which is best while all slides may stay open; otherwise
+        files would be opened, and annotations parsed, for nearly every sample.
     """
 
     um_per_px: float
@@ -60,6 +64,7 @@ class SampleSettings:
     hard_share: float = 0.0
     glass_share: float = 0.0
     open_slides: int = 8
+    stretch: int = 0
 
     def __post_init__(self) -> None:
         for name in ("absent_share", "hard_share", "glass_share"):
@@ -118,6 +123,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self.components, self.settings = tuple(components), settings
         self.hard = HardPlaces()
         self._places = PlaceDraw(places, self.components, settings.absent_share)
+        self._few: tuple[tuple[int, int], PlaceDraw] | None = None
         self._glass = {found.row: found.glass for found in places}
         self._rows = OpenRows(manifest, settings.open_slides)
         self._scale = changes.scale if changes else (1.0, 1.0)
@@ -139,7 +145,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def place(self, number: int) -> Place:
         """Return the place that a sample is of, for a list of hard ones."""
-        return self._drawn(self._generator(number))
+        return self._drawn(number, self._generator(number))
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return tile (H, W, 3) uint8, target and weight (C, H, W) float32.
@@ -150,7 +156,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if get_worker_info() is not None:
             cv2.setNumThreads(1)  # workers are the parallelism
         draw = self._generator(number)
-        place = self._drawn(draw)
+        place = self._drawn(number, draw)
         opened = self._rows[place.row]
         grid = self._grid(opened.slide, draw)
         box = self._box(place, grid, opened.slide, draw)
@@ -169,10 +175,22 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         epoch, index = divmod(number, self.settings.count)
         return np.random.default_rng((self.settings.seed, epoch, index))
 
-    def _drawn(self, draw: np.random.Generator) -> Place:
+    def _drawn(self, number: int, draw: np.random.Generator) -> Place:
         if draw.random() < self.settings.hard_share and len(self.hard):
             return self.hard.draw(draw)
-        return self._places.draw(draw)[1]
+        return self._places_for(number).draw(draw)[1]
+
+    def _places_for(self, number: int) -> PlaceDraw:
+        """Return the places of all slides, or of the few that serve for a stretch of samples."""
+        settings = self.settings
+        if not settings.stretch:
+            return self._places
+        epoch, index = divmod(number, settings.count)
+        stretch = (epoch, index // settings.stretch)
+        if self._few is None or self._few[0] != stretch:
+            draw = np.random.default_rng((settings.seed, *stretch, 1))
+            self._few = stretch, self._places.fewer(draw, settings.open_slides)
+        return self._few[1]
 
     def _grid(self, slide: Slide, draw: np.random.Generator) -> Spacing:
         """Return the spacing to read at: that of the settings, or a drawn one about it."""

@@ -83,9 +83,9 @@ def test_labels_lie_where_the_slide_shows_what_they_label(tmp_path, changes):
 
 
 def test_what_a_row_does_not_know_has_no_weight(make):
-    samples = make(count=60)
+    samples = make(count=30)
     known_by_row = {0: {TUMOUR}, 1: {TUMOUR}, 2: {TUMOUR}, 3: {COLLAGEN, MACROPHAGE}}
-    for number in range(60):
+    for number in range(30):
         _, _, weight = samples[number]
         knows = {c for c, plane in zip(COMPONENTS, weight, strict=True) if plane.any()}
         assert knows == known_by_row[samples.place(number).row]
@@ -141,7 +141,7 @@ def test_places_fall_on_tissue_though_annotations_reach_beyond_it(make):
 def test_a_place_lies_in_the_middle_half_of_its_tile(make):
     """Of the only tumour cell of 'small', all tiles show some."""
     samples = make(components=(TUMOUR,), count=60, absent_share=0.0, tile_px=160)
-    for number in range(60):
+    for number in range(30):
         if samples.place(number).row == 2:
             assert samples[number][1].any()
 
@@ -218,6 +218,18 @@ def test_slides_open_late_are_few_and_stay_behind_in_a_pickle(make):
     assert same(copy[5], samples[5])
     samples._rows.close()
     assert same(copy[7], samples[7])
+
+
+def test_a_stretch_of_samples_needs_few_slides_and_all_come_up_in_time(make):
+    """'wide', 'more' and 'small' have tumour; 'wide' and 'small' have known absence of it."""
+    few = make(components=(TUMOUR,), count=40, stretch=10, open_slides=2)
+    again = make(components=(TUMOUR,), count=40, stretch=10, open_slides=2)
+    seen = [few.place(number).row for number in range(800)]
+    stretches = [set(seen[start : start + 10]) for start in range(0, 800, 10)]
+    assert max(map(len, stretches)) == 2
+    assert set(seen) == {0, 1, 2}
+    assert abs(seen.count(2) / 800 - 0.5) < 0.12  # the patient with little tumour
+    assert [again.place(number).row for number in (35, 3, 799)] == [seen[35], seen[3], seen[799]]
 
 
 def test_a_tile_larger_than_the_slide_knows_nothing_outside_it(make):
