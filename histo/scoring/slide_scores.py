@@ -128,19 +128,18 @@ class _Found:
     def has(self, component: Component) -> bool:
         return component in self.component_map.components
 
-    def positive(self, component: Component) -> Mask:
-        """Return where a component is, tissue or not."""
+    def mask(self, component: Component, inside: Mask | None = None) -> Mask:
+        """Return where a component is, in eligible tissue (or inside another mask)."""
         plane = self.component_map.probability[self.component_map.components.index(component)]
         above: Mask = plane >= uint8_threshold(self.thresholds[component])
+        above &= self.regions.eligible if inside is None else inside
         return above
-
-    def mask(self, component: Component) -> Mask:
-        """Return where a component is, in eligible tissue."""
-        return self.positive(component) & self.regions.eligible
 
     @property
     def measurable(self) -> Mask:
         """Return the denominator of fractions of tissue; necrosis is in it."""
+        if self.regions.necrosis is None:
+            return self.regions.eligible  # the same, and there already
         return self.regions.tissue & self.regions.measurable
 
     def asma(self) -> Mask:
@@ -172,17 +171,17 @@ class _Found:
 
 def _with_collagen(scores: list[Score], found: _Found) -> list[Score]:
     """Add collagen by compartment and zone, its interval and its heterogeneity."""
-    collagen, regions = found.mask(Component.COLLAGEN), found.regions
+    regions, measurable = found.regions, found.measurable
+    collagen = found.mask(Component.COLLAGEN, measurable)
+    home = SpatialSpread(measurable, regions.spacing, "tissue")
+    scores = with_interval(scores, "collagen_fraction_of_tissue", home.of_area(collagen))
+    if measurable is not regions.eligible:
+        collagen &= regions.eligible
     added = _placed(compartment_scores({"collagen": collagen}, regions), found)
-    whole = SpatialSpread(found.measurable, regions.spacing, "tissue")
-    in_tissue = found.positive(Component.COLLAGEN) & found.measurable
-    scores = with_interval(scores, "collagen_fraction_of_tissue", whole.of_area(in_tissue))
-    home = whole
     if regions.stroma is not None and regions.stroma.any():
         home = SpatialSpread(regions.stroma, regions.spacing, "stroma")
-        inside = home.of_area(collagen & regions.stroma)
-        added = with_interval(added, "collagen_fraction_of_stroma", inside)
         collagen &= regions.stroma
+        added = with_interval(added, "collagen_fraction_of_stroma", home.of_area(collagen))
     return scores + added + home.area_heterogeneity("collagen", collagen)
 
 

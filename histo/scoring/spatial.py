@@ -16,9 +16,8 @@ from histo.scoring.space.tiles import tile_grid
 
 __all__ = ["SpatialSpread", "with_interval"]
 
-INTERVAL_TILE_UM = 500.0
-HETEROGENEITY_TILE_UM = 1000.0
-INTENSITY_BANDWIDTH_UM = 500.0
+TILE_UM = 1000.0  # intervals of finer tiles cover too little (benchmarks/interval_coverage.py)
+INTENSITY_BANDWIDTH_UM = 200.0  # a wider one takes slopes of density for clusters
 
 
 class SpatialSpread:
@@ -36,41 +35,40 @@ class SpatialSpread:
 
     def __init__(self, inside: NDArray[np.bool_], spacing: Spacing, where: str) -> None:
         self.where, self.spacing, self.inside = where, spacing, inside
-        self._fine = tile_grid(inside, spacing, INTERVAL_TILE_UM)
-        self._coarse = tile_grid(inside, spacing, HETEROGENEITY_TILE_UM)
-        self._intervals = SpatialIntervals(self._fine.eligible_mm2, INTERVAL_TILE_UM)
+        self._tiles = tile_grid(inside, spacing, TILE_UM)
+        self._intervals = SpatialIntervals(self._tiles.eligible_mm2, TILE_UM)
 
     def of_area(self, positive: NDArray[np.bool_]) -> tuple[float, float, str]:
         """Return (low, high, note) of the fraction that is positive; the mask lies inside."""
         found = self._intervals.of(
-            self._fine.sums(positive) * self.spacing.area_mm2(1), bounded=True
+            self._tiles.sums(positive) * self.spacing.area_mm2(1), bounded=True
         )
         return found.low, found.high, found.note
 
     def of_points(self, points: NDArray[np.float64]) -> tuple[float, float, str]:
         """Return (low, high, note) of the density per mm² of points that lie inside."""
-        found = self._intervals.of(self._fine.counts(points))
+        found = self._intervals.of(self._tiles.counts(points))
         return found.low, found.high, found.note
 
     def area_heterogeneity(self, name: str, positive: NDArray[np.bool_]) -> list[Score]:
         """Return how the positive fraction varies over tiles of 1 mm²."""
-        numerator = self._coarse.sums(positive) * self.spacing.area_mm2(1)
-        found = heterogeneity(numerator, self._coarse.eligible_mm2, self._coarse)
+        numerator = self._tiles.sums(positive) * self.spacing.area_mm2(1)
+        found = heterogeneity(numerator, self._tiles.eligible_mm2, self._tiles)
         what = f"{name} fraction of {self.where}"
-        scores = heterogeneity_scores(name, what, found, HETEROGENEITY_TILE_UM)
+        scores = heterogeneity_scores(name, what, found, TILE_UM)
         return [score for score in scores if not score.name.endswith("excess_cv2")]
 
     def point_heterogeneity(self, name: str, points: NDArray[np.float64]) -> list[Score]:
         """Return how the density of points varies over tiles of 1 mm²."""
-        numerator = self._coarse.counts(points)
-        found = heterogeneity(numerator, self._coarse.eligible_mm2, self._coarse, counted=True)
+        numerator = self._tiles.counts(points)
+        found = heterogeneity(numerator, self._tiles.eligible_mm2, self._tiles, counted=True)
         what = f"{name} profiles per mm² of {self.where}"
-        return heterogeneity_scores(name, what, found, HETEROGENEITY_TILE_UM)
+        return heterogeneity_scores(name, what, found, TILE_UM)
 
     def pattern(self, name: str, points: NDArray[np.float64]) -> list[Score]:
         """Return how points lie to each other: the nearest one, and L against their intensity.
 
-        The null follows the local density at 500 µm, so neither the shape of the tissue nor a
+        The null follows the local density at 200 µm, so neither the shape of the tissue nor a
         slope across it looks like clustering.
         """
         what = f"{name} profiles in {self.where}"

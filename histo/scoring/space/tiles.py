@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,16 +47,13 @@ class TileGrid:
 
     def sums(self, plane: NDArray[np.generic]) -> NDArray[np.float64]:
         """Sum a mask or a map of the grid's frame, shape (H, W), over each tile, shape (R, C)."""
-        rows = slice(self.row_edges[0], self.row_edges[-1])
         columns = slice(self.col_edges[0], self.col_edges[-1])
-        across = np.add.reduceat(
-            plane[rows, columns],
-            self.col_edges[:-1] - self.col_edges[0],
-            axis=1,
-            dtype=np.float64 if plane.dtype.kind == "f" else np.int64,
-        )
-        starts = self.row_edges[:-1] - self.row_edges[0]
-        summed: NDArray[np.float64] = np.add.reduceat(across, starts, axis=0).astype(np.float64)
+        starts = self.col_edges[:-1] - self.col_edges[0]
+        kind = np.float64 if plane.dtype.kind == "f" else np.int64
+        summed = np.empty(self.eligible_mm2.shape)
+        for tile, (top, bottom) in enumerate(pairwise(self.row_edges)):  # a row of tiles at a time
+            across = plane[top:bottom, columns].sum(axis=0, dtype=kind)
+            summed[tile] = np.add.reduceat(across, starts)
         return summed
 
     def counts(
