@@ -18,7 +18,7 @@ from histo.scoring.macrophages.tam_scores import tam_scores
 from histo.scoring.places.amounts import compartment_scores
 from histo.scoring.places.ledger import area_ledger, ledger_scores
 from histo.scoring.places.ratio import FieldSettings, tsr_scores
-from histo.scoring.places.regions import Regions, RegionSettings, find_regions
+from histo.scoring.places.regions import COMPARTMENTS, Regions, RegionSettings, find_regions
 from histo.scoring.places.zones import nest_ring_map, nest_zones, zone_scores
 from histo.scoring.score import Score
 from histo.scoring.sma import sma_scores
@@ -96,7 +96,9 @@ def slide_scores(
     regions = find_regions(tissue_map, component_map, thresholds, settings.regions)
     found = _Found(component_map, thresholds, regions, from_he)
     if found.has(Component.TUMOUR):
-        scores += ledger_scores(area_ledger(regions, _exclusions(tissue_map, regions)), regions)
+        exclusion = _exclusions(tissue_map, regions)
+        scores += ledger_scores(area_ledger(regions, exclusion), regions)
+        del exclusion
         scores += tsr_scores(regions, settings.fields)
     if found.has(Component.COLLAGEN):
         scores = _with_collagen(scores, found)
@@ -222,24 +224,25 @@ def _index(found: _Found, free: Mask) -> Score:
 def _tam_scores(found: _Found, cells: Cells, rings: NDArray[np.uint8] | None) -> list[Score]:
     """Return macrophages in the whole tissue, by compartment and by ring around the nests."""
     regions, positive = found.regions, found.mask(Component.MACROPHAGE)
-    places: dict[str, Mask | None] = {"tissue": regions.eligible}
-    if found.has(Component.TUMOUR):
-        places |= regions.compartments()
+    names = ("tissue", *COMPARTMENTS) if found.has(Component.TUMOUR) else ("tissue",)
     scores: list[Score] = []
-    for name, mask in places.items():
+    for name in names:  # one at a time: some are drawn when asked
+        mask = regions.eligible if name == "tissue" else getattr(regions, name)
         counts = None if mask is None else count_tam(cells.points, mask, positive)
         reason = "" if name == "tissue" else regions.reason(name)
         scores += tam_scores(name, counts, regions.spacing, reason=reason, from_he=found.from_he)
+    del mask
     if rings is not None:
-        names = {number: zone.name for number, zone in enumerate(nest_zones(), start=1)}
-        for name, counts in count_tam_zones(cells.points, rings, names, positive).items():
-            scores += tam_scores(name, counts, regions.spacing, from_he=found.from_he)
-    spread = SpatialSpread(found.home, regions.spacing, found.home_name.replace("_", " "))
-    inside_home = cells.points[points_inside(cells.points, found.home)]
+        zones = {number: zone.name for number, zone in enumerate(nest_zones(), start=1)}
+        for name, counted in count_tam_zones(cells.points, rings, zones, positive).items():
+            scores += tam_scores(name, counted, regions.spacing, from_he=found.from_he)
+    home = found.home
+    spread = SpatialSpread(home, regions.spacing, found.home_name.replace("_", " "))
+    points = cells.points[points_inside(cells.points, home)]
     density = f"tam_density_{found.home_name}_per_mm2"
-    scores = with_interval(scores, density, spread.of_points(inside_home))
-    scores += spread.point_heterogeneity("tam", inside_home)
-    return scores + spread.pattern("tam", inside_home)
+    scores = with_interval(scores, density, spread.of_points(points))
+    scores += spread.point_heterogeneity("tam", points)
+    return scores + spread.pattern("tam", points)
 
 
 def _exclusions(tissue_map: TissueMasks, regions: Regions) -> NDArray[np.uint8]:

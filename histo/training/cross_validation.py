@@ -87,6 +87,14 @@ class CrossValidation:
             )
             for name, title in _TITLES.items()
         ]
+        metrics.append(
+            Metric(
+                name=f"Pearson r of {component} fractions between cores",
+                component=component,
+                split=f"held out by {self.split}, {len(self.cores)} cores",
+                value=round(_fraction_r(self.results), 4),
+            )
+        )
         if not np.isnan(self.called_wrongly):
             metrics.append(
                 Metric(
@@ -187,6 +195,14 @@ def _summary(split: str, folds: Sequence[Fold], maps: Maps) -> CrossValidation:
 
 def _lookup(maps: Maps) -> Callable[[Core], NDArray[np.float32]]:
     return lambda core: maps[core.name]
+
+
+def _fraction_r(results: Sequence[CoreResult]) -> float:
+    """Return how well cores keep their order: r of predicted and labelled fractions."""
+    pairs = np.array([(one.predicted_fraction, one.label_fraction) for one in results])
+    if len(pairs) < 2 or np.ptp(pairs, axis=0).min() == 0:
+        return float("nan")
+    return float(np.corrcoef(pairs.T)[0, 1])
 
 
 def _share_called(counter: Sequence[CounterExample], maps: Maps, threshold: float) -> float:

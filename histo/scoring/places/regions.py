@@ -96,7 +96,10 @@ class Regions:
     def eligible(self) -> Mask:
         """Measurable tissue that is not necrotic: what every compartment lies in."""
         found = self.measurable & self.tissue
-        return found if self.necrosis is None else found & ~self.necrosis
+        if self.necrosis is not None:
+            found &= ~self.necrosis
+        # A mask of a whole slide is 100 MB and more: one is kept where two are the same.
+        return self.measurable if np.array_equal(found, self.measurable) else found
 
     @cached_property
     def tumour_region(self) -> Mask | None:
@@ -129,7 +132,7 @@ class Regions:
         """Nest and stroma together; None without a tumour map."""
         return None if self.tumour_region is None else self.eligible & self.tumour_region
 
-    @cached_property
+    @property
     def front(self) -> tuple[Mask, Mask] | None:
         """The region and the tissue it can invade; the front is where they touch.
 
@@ -143,16 +146,18 @@ class Regions:
     @cached_property
     def margin_side(self) -> NDArray[np.uint8] | None:
         """Side of the front within the margin: 1 inside, 2 outside, 0 elsewhere; None as front."""
-        if self.front is None:
+        front = self.front  # drawn when asked and not kept: the margin is what is used
+        if front is None:
             return None
         side = np.zeros(self.tissue.shape, np.uint8)
-        inside, outside = self.front
+        inside, outside = front
         reach_um = self.settings.margin_um
         for box, distance in distance_blocks(
             inside, self.spacing, reach_um=reach_um, outside=outside, wanted=self.eligible
         ):
             side[box.slices] = np.isfinite(distance) * (1 + (distance > 0).view(np.uint8))
-        return side * self.eligible
+        side *= self.eligible
+        return side
 
     @property
     def margin(self) -> Mask | None:

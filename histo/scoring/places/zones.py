@@ -186,7 +186,8 @@ def nest_ring_map(regions: Regions) -> NDArray[np.uint8] | None:
         return None
     eligible = regions.eligible & ~regions.tumour
     index = zone_map(regions.nest, regions.spacing, nest_zones(), wanted=eligible)
-    return np.where(eligible, index, np.uint8(0))
+    index *= eligible
+    return index
 
 
 def zone_scores(
