@@ -1,7 +1,6 @@
 """A small slide, a bundle of one formula, and a way to type commands."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,7 +42,6 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             "OMP_NUM_THREADS": "1",
         }
         environment.pop("PYTHONWARNINGS", None)
-        heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is deaf
         process = subprocess.Popen(
             [sys.executable, "-c", code, *words],
             stdout=subprocess.PIPE,
@@ -53,7 +51,6 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             errors="surrogateescape",
             env=environment,
         )
-        signal.signal(signal.SIGINT, heard)
         running.append(process)
         return process
 

@@ -126,7 +126,7 @@ def test_a_fault_nobody_foresaw_is_a_sentence_too(infer, slide, out, monkeypatch
     def broken(*_, **__):
         raise ZeroDivisionError("first line\nsecond line")
 
-    monkeypatch.setattr("histo.pipeline.recipe.area_scores", broken)
+    monkeypatch.setattr("histo.pipeline.recipe.score_map", broken)
     done = infer(slide, "--out", out)
     assert done.code == 1
     assert done.err.splitlines() == [
