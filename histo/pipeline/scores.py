@@ -7,6 +7,7 @@ from histo.pipeline.fibres import collagen_architecture
 from histo.pipeline.options import Run
 from histo.pipeline.survey import SlideSurvey
 from histo.scoring import Score
+from histo.scoring.specification import specification
 from histo.vocabulary import Component, Stain
 
 __all__ = ["score_map"]
@@ -33,9 +34,24 @@ def score_map(
 
     stain = run.options.stain or seen.stain.stain
     scores = slide_scores(seen.tissue, found, thresholds, from_he=stain == Stain.HE).scores
+    _check(run, scores, found.spacing.mean)
     fields = run.options.fibre_fields
     if Component.COLLAGEN not in found.components or not fields:
         return scores
     return scores + collagen_architecture(
         run.slide, seen.tissue, found, stain, thresholds=thresholds, fields=fields
     )
+
+
+def _check(run: Run, scores: list[Score], um_per_px: float) -> None:
+    """Warn of values no slide has, and of scores that need finer pixels than the canvas has."""
+    rules = specification()
+    for fault in rules.faults(scores):
+        run.record.warn(f"{fault}.")
+    coarse = rules.too_coarse(scores, um_per_px)
+    if coarse:
+        finest = min(limit for name in coarse if (limit := rules.of(name).max_um_per_px))
+        run.record.warn(
+            f"{len(coarse)} scores need a canvas of {finest:g} µm/px or finer, found "
+            f"{um_per_px:.3g} ({coarse[0]} and others); use a bundle with a finer canvas."
+        )

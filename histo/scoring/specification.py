@@ -120,6 +120,19 @@ class Specification:
                 found.append(f"{score.name} = {score.value:g} is outside its sane range")
         return found
 
+    def too_coarse(self, scores: Iterable[Score], um_per_px: float) -> list[str]:
+        """Return the names of the scores that mean something at finer pixels only.
+
+        Parameters
+        ----------
+        scores
+            Measured on one canvas.
+        um_per_px
+            Of that canvas; 3 % above the limit is allowed, as scanners are.
+        """
+        limits = ((score.name, self.of(score.name).max_um_per_px) for score in scores)
+        return [name for name, most in limits if most is not None and um_per_px > 1.03 * most]
+
 
 @cache
 def specification() -> Specification:

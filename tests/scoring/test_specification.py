@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import histo
+from histo.geometry import Spacing
 from histo.scoring import Score
+from histo.scoring.fibres.architecture import SCORE_UNITS
 from histo.scoring.limits import RULES
+from histo.scoring.places.regions import Regions
+from histo.scoring.sma import h_score_scores
 from histo.scoring.specification import specification
 from histo.scoring.specification_page import score_page
 from histo.vocabulary import Stain
@@ -53,6 +58,20 @@ def test_a_score_that_disagrees_is_told():
     assert len(faults) == 3
     assert "um2" in faults[0]
     assert "sane range" in faults[1]
+
+
+def test_fibres_and_the_h_score_are_specified_too():
+    made = [Score(name, float("nan"), unit, "what") for name, unit in SCORE_UNITS.items()]
+    nothing = np.zeros((4, 4), bool)
+    regions = Regions(Spacing(2.0, 2.0), nothing, nothing, nothing)
+    made += h_score_scores(np.zeros((4, 4), np.float32), regions)
+    assert specification().faults(made) == []
+
+
+def test_a_canvas_too_coarse_for_a_score_is_told():
+    scores = [Score("tam_count_stroma", 5.0, "1", "n"), Score("tissue_mm2", 1.0, "mm2", "n")]
+    assert specification().too_coarse(scores, 2.0) == ["tam_count_stroma"]
+    assert specification().too_coarse(scores, 1.02) == []
 
 
 @pytest.mark.skipif(not DOCS.is_dir(), reason="the documentation is not here")
