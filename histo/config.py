@@ -1,5 +1,6 @@
 """Typed settings: frozen, read from YAML, an unknown key is an error."""
 
+import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,6 +100,14 @@ class WarningLimits(StrictModel):
     largest_profile_um2: float = Field(500.0, gt=0, description="macrophage profile")
 
 
+_MARKER_NAMES = {
+    Marker.CD68: r"(?i)cd[-_ ]?68(?!\d)",
+    Marker.CD163: r"(?i)cd[-_ ]?163(?!\d)",
+    Marker.CD204: r"(?i)cd[-_ ]?204(?!\d)",
+    Marker.ASMA: r"(?i)(?<![a-z])(a|alpha|α)[-_ ]?sma(?![a-z])",
+}
+
+
 class PanelEntry(StrictModel):
     """Which bundle answers for a stain (and marker), and what its outputs are called."""
 
@@ -116,7 +125,18 @@ class Panel(StrictModel):
     name: str
     description: str = ""
     entries: list[PanelEntry] = Field(min_length=1)
+    marker_names: dict[Marker, str] = Field(
+        default_factory=lambda: dict(_MARKER_NAMES),
+        description="pattern in the file name of an immunostain -> marker, where none is said",
+    )
     warnings: WarningLimits = WarningLimits()
+
+    def marker_of(self, name: str) -> Marker | None:
+        """Return the marker a file name speaks of; None for none, or for several."""
+        found = [
+            marker for marker, pattern in self.marker_names.items() if re.search(pattern, name)
+        ]
+        return found[0] if len(found) == 1 else None
 
     def entry(self, stain: Stain, marker: Marker | None) -> PanelEntry | None:
         """Return the entry for that stain and marker, or None where nothing answers."""

@@ -107,3 +107,20 @@ def test_the_shipped_default_panel_is_sound():
     entry = panel.entry(Stain.HE, None)
     assert entry is not None
     assert entry.bundles == ["he-collagen"]
+
+
+@pytest.mark.parametrize(
+    ("name", "marker"),
+    [
+        ("P1_CD163", Marker.CD163),
+        ("p1-cd-68-b", Marker.CD68),
+        ("P1 aSMA", Marker.ASMA),
+        ("alpha-SMA_2", Marker.ASMA),
+        ("P1_CD1630", None),
+        ("plasma", None),
+        ("CD68_CD163", None),
+    ],
+)
+def test_a_marker_is_read_from_a_file_name_if_it_names_one(name, marker):
+    panel = Panel(name="p", entries=[PanelEntry(stain="H&E", bundles=["b"])])
+    assert panel.marker_of(name) == marker

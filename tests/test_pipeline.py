@@ -313,3 +313,10 @@ def test_a_copy_of_a_slide_is_known_by_its_content(bundles, slide, tmp_path):
     assert runs[0]["slide"] == runs[1]["slide"]
     with open_slide(slide) as opened:
         assert runs[0]["slide"]["size_px"] == [opened.shape[1], opened.shape[0]]
+
+
+def test_the_marker_of_an_immunostain_may_stand_in_its_file_name():
+    brown = guess(Stain.HDAB, 0.9)
+    assert answering.marker_of("P1_CD68", brown, ScoreOptions()) == Marker.CD68
+    assert answering.marker_of("P1_CD68", brown, ScoreOptions(marker=Marker.ASMA)) == Marker.ASMA
+    assert answering.marker_of("P1_CD68", SURE, ScoreOptions()) is None

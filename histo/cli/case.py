@@ -12,7 +12,7 @@ from histo.vocabulary import RESEARCH_USE
 if TYPE_CHECKING:
     from histo.scoring.case import CaseScore
 
-__all__ = ["case"]
+__all__ = ["case", "print_case", "put_together"]
 
 
 def case(
@@ -33,24 +33,38 @@ def case(
     Sections are not registered: areas are compared, not overlap. Nothing is averaged.
     """
     with faults(debug=debug):
-        from histo.errors import TableError
-        from histo.outputs.case_files import case_document, read_case_slide, write_case
-        from histo.scoring.case import case_scores
+        from histo.outputs.case_files import case_document, write_case
 
-        slides = [read_case_slide(folder) for folder in folders]
-        try:
-            found = case_scores(slides)
-        except ValueError as fault:
-            raise TableError(f"{fault}; give each slide of the patient once.") from fault
+        found = put_together(folders)
         if out is not None:
             write_case(out, name, found, overwrite=overwrite)
         if as_json:
             print_json(case_document(found))
         else:
-            _print(found)
+            print_case(found)
 
 
-def _print(found: "list[CaseScore]") -> None:
+def put_together(folders: list[Path]) -> "list[CaseScore]":
+    """Return what the slides whose results these folders hold say together.
+
+    Raises
+    ------
+    TableError
+        If a folder holds no results, or a slide is there twice.
+    """
+    from histo.errors import TableError
+    from histo.outputs.case_files import read_case_slide
+    from histo.scoring.case import case_scores
+
+    slides = [read_case_slide(folder) for folder in folders]
+    try:
+        return case_scores(slides)
+    except ValueError as fault:
+        raise TableError(f"{fault}; give each slide of the patient once.") from fault
+
+
+def print_case(found: "list[CaseScore]") -> None:
+    """Print the scores of a case, and where each comes from."""
     from rich.console import Console
     from rich.table import Table
 

@@ -25,6 +25,7 @@ def infer(
     bundle: given.Bundles = None,
     roi: given.Roi = None,
     fibres: given.FibreFields = 12,
+    case: given.CaseName = None,
     device: given.RunsOn = Device.AUTO,
     precision: given.PrecisionAsked = Precision.AUTO,
     tile: given.Tile = None,
@@ -66,6 +67,10 @@ def infer(
         )
         entries = _score_all(slides, out, options, as_json=as_json, debug=debug)
         failed = sum("error" in entry for entry in entries)
+        if case is not None and failed:
+            typer.echo("The case was not put together, as a slide failed.", err=True)
+        elif case is not None:
+            _write_case(entries, out, case, overwrite=overwrite, as_json=as_json)
         if as_json:
             print_json(entries)
         elif len(entries) > 1:
@@ -98,6 +103,19 @@ def _score_all(
             if not as_json:
                 print_scores(path.name, scored)
     return entries
+
+
+def _write_case(
+    entries: list[dict[str, Any]], out: Path, name: str, *, overwrite: bool, as_json: bool
+) -> None:
+    from histo.cli.case import print_case, put_together
+    from histo.outputs.case_files import write_case
+
+    found = put_together([Path(entry["results"]) for entry in entries])
+    folder = write_case(out, name, found, overwrite=overwrite)
+    if not as_json:
+        print_case(found)
+        typer.echo(f"Case: {folder}")
 
 
 def _folder_names(slides: list[Path]) -> list[str]:

@@ -14,6 +14,7 @@ __all__ = [
     "AsJson",
     "Batch",
     "Bundles",
+    "CaseName",
     "Debug",
     "FibreFields",
     "Force",
@@ -87,6 +88,10 @@ Bundles = Annotated[
     typer.Option(
         "--bundle", callback=_known_bundles, help="Bundle by name or folder, not the panel's."
     ),
+]
+CaseName = Annotated[
+    str | None,
+    typer.Option("--case", help="The slides are one patient's: also write a case of this name."),
 ]
 Roi = Annotated[
     Path | None,

@@ -6,9 +6,9 @@ from histo.errors import ConfigError, StainError
 from histo.nn import Bundle, load_bundle
 from histo.pipeline.options import ScoreOptions
 from histo.stains import CLASH_CONFIDENCE, StainGuess
-from histo.vocabulary import Stain
+from histo.vocabulary import Marker, Stain
 
-__all__ = ["choose_bundles"]
+__all__ = ["choose_bundles", "marker_of"]
 
 
 def choose_bundles(guess: StainGuess, options: ScoreOptions) -> tuple[list[Bundle], list[str]]:
@@ -43,6 +43,19 @@ def choose_bundles(guess: StainGuess, options: ScoreOptions) -> tuple[list[Bundl
             notes.append(_forced(clash, "choose another --bundle", options))
     _require_different_components(bundles)
     return bundles, notes
+
+
+def marker_of(name: str, guess: StainGuess, options: ScoreOptions) -> Marker | None:
+    """Return the marker of an immunostain: what the user says, else what its file name says.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such panel, or it is at fault.
+    """
+    if options.marker is not None or (options.stain or guess.stain) != Stain.HDAB:
+        return options.marker
+    return Panel.from_yaml(config_path(options.panel)).marker_of(name)
 
 
 def _clashes(stain: Stain, guess: StainGuess, options: ScoreOptions) -> list[tuple[str, str]]:

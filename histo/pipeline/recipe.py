@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +17,7 @@ from histo.outputs import (
     safe_name,
     write_results,
 )
-from histo.pipeline.answering import choose_bundles
+from histo.pipeline.answering import choose_bundles, marker_of
 from histo.pipeline.networks import early_networks
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.pipeline.scores import score_map
@@ -85,6 +85,7 @@ def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]
     with early_networks(run) as networks:
         with run.record.timed("tissue"):
             seen = survey_slide(run.slide, run.options.roi)
+        run = _with_marker(run, seen)
         bundles, notes = choose_bundles(seen.stain, run.options)
         jobs = plan_jobs(run, seen.tissue, bundles, networks)
     run.record.slide |= seen.as_record(run.slide)
@@ -93,6 +94,15 @@ def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]
         run.record.warn(note)
     with _scratch(folder) as scratch:
         return _write(folder, run, seen, bundles, run_jobs(run, jobs, scratch))
+
+
+def _with_marker(run: Run, seen: SlideSurvey) -> Run:
+    marker = marker_of(run.slide.name, seen.stain, run.options)
+    if marker == run.options.marker:
+        return run
+    run.record.warn(f"The file's name says {marker}; give --marker if it is another.")
+    run.record.settings["marker"] = marker
+    return replace(run, options=replace(run.options, marker=marker))
 
 
 @contextmanager

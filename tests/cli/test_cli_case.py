@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from histo.slides.phantom import PhantomSpec, write_phantom
 from histo.vocabulary import Marker, Stain
 
 
@@ -73,3 +74,23 @@ def test_a_fault_is_one_sentence(histo_, patient, tmp_path, words):
     assert done.code == 1
     assert "; give" in done.err
     assert "Traceback" not in done.err
+
+
+def test_slides_of_one_patient_are_scored_and_put_together(infer, slide, out, tmp_path):
+    other = tmp_path / "other.tif"
+    write_phantom(other, PhantomSpec(seed=2, width_mm=1.0, height_mm=0.75))
+    done = infer(slide, other, "--fibres", "0", "--case", "P1", "--out", out)
+    assert done.code == 0, done.err
+    document = json.loads((out / "P1" / "case.json").read_text(encoding="utf-8"))
+    spread = {one["name"]: one for one in document["several_slides"]}
+    assert spread["collagen_mm2"]["slides"] == 2
+    assert "Case: " in done.out
+
+
+def test_a_case_lacks_no_slide(infer, slide, out, tmp_path):
+    broken = tmp_path / "broken.svs"
+    broken.write_bytes(b"")
+    done = infer(slide, broken, "--fibres", "0", "--case", "P1", "--out", out)
+    assert done.code == 1
+    assert "The case was not put together" in done.err
+    assert not (out / "P1").exists()
