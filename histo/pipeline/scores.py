@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from histo.inference import ComponentMap
+from histo.pipeline.dab import dab_density
 from histo.pipeline.fibres import collagen_architecture
 from histo.pipeline.options import Run
 from histo.pipeline.survey import SlideSurvey
@@ -31,9 +32,14 @@ def score_map(
     """
     # Imported here: SciPy's trees and transforms are not needed to reach the first tile.
     from histo.scoring.slide_scores import slide_scores
+    from histo.scoring.sma import h_score_scores
 
     stain = run.options.stain or seen.stain.stain
-    scores = slide_scores(seen.tissue, found, thresholds, from_he=stain == Stain.HE).scores
+    placed = slide_scores(seen.tissue, found, thresholds, from_he=stain == Stain.HE)
+    scores = placed.scores
+    if stain == Stain.HDAB and Component.MYOFIBROBLAST in found.components and placed.regions:
+        density = dab_density(run.slide, seen.tissue, found.spacing, found.shape)
+        scores = scores + h_score_scores(density, placed.regions)
     _check(run, scores, found.spacing.mean)
     fields = run.options.fibre_fields
     if Component.COLLAGEN not in found.components or not fields:

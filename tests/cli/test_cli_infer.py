@@ -280,3 +280,19 @@ def test_torch_is_asked_for_by_name(infer, slide, out, monkeypatch):
     assert done.code == 1
     assert done.says("--device cuda needs torch", "pip install 'histo-stroma[gpu]'")
     assert not left_in(out)
+
+
+def test_an_asma_immunostain_gets_its_h_score(histo_, slide, out, tmp_path):
+    pytest.importorskip("onnx")
+    bundles = []
+    for name in ("myofibroblast", "tumour"):
+        changes = {"name": name, "components": [name], "thresholds": {name: 0.5}}
+        changes |= {"stains": ["H-DAB"], "um_per_px": 2.0, "context_px": 8}
+        bundles += ["--bundle", write_bundle(tmp_path / name, **changes)]
+    words = ("--stain", "H-DAB", "--force", "--marker", "aSMA", *bundles)
+    done = histo_("infer", slide, *words, "--out", out)
+    assert done.code == 0, done.err
+    found = scores(out / slide.stem)
+    assert "asma_h_score" in found
+    assert found["asma_h_score"] is None or 0 <= found["asma_h_score"] <= 300
+    assert "asma_fraction_of_stroma" in found
