@@ -135,7 +135,8 @@ def test_turning_mirroring_and_moving_keep_the_length(angle, turns, mirror, shif
     fibre = rod((140, 140), angle, 40, 2.2)
     other = np.roll(np.rot90(fibre[:, ::-1] if mirror else fibre, turns), shift, axis=0)
     one, two = (skeleton_counts(mask, np.ones_like(mask), HALF_UM) for mask in (fibre, other))
-    assert two.length_um == pytest.approx(one.length_um, rel=0.05)
+    # A skeleton ends up to half a width before its rod, or not, at either end.
+    assert two.length_um == pytest.approx(one.length_um, abs=2.2)
     assert two.mean_width_um == pytest.approx(one.mean_width_um, abs=0.2)
 
 
