@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from histo.cli import options as given
-from histo.cli.console import faults, print_json
+from histo.cli.console import faults, print_json, score_words
 from histo.vocabulary import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ def print_case(found: "list[CaseScore]") -> None:
         table.add_column(column, justify="right" if column == "value" else "left")
     for one in found:
         score = one.score
-        value = "not defined" if score.value != score.value else f"{score.value:.4g}"
         stains = " + ".join(slide.called for slide in one.slides)
-        unit = "" if score.unit == "1" else score.unit
-        table.add_row(score.name, value, unit, stains, score.note)
+        table.add_row(score.name, *score_words(score), stains, score.note)
     console.print(table)
     if not found:
         console.print("None of these slides shows macrophages, α-SMA or collagen.")

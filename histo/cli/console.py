@@ -8,13 +8,16 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from histo.errors import HistoError
 
-__all__ = ["faults", "print_json", "progress_bar", "report", "sentence"]
+if TYPE_CHECKING:
+    from histo.scoring import Score
+
+__all__ = ["faults", "print_json", "progress_bar", "report", "score_words", "sentence"]
 
 
 def sentence(fault: BaseException) -> str:
@@ -66,6 +69,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def score_words(score: "Score") -> tuple[str, str]:
+    """Return value and unit of a score as a person reads them."""
+    value = "not defined" if score.value != score.value else f"{score.value:.4g}"
+    return value, "" if score.unit == "1" else score.unit
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from histo.cli import options as given
-from histo.cli.console import faults, print_json, progress_bar, report, sentence
+from histo.cli.console import faults, print_json, progress_bar, report, score_words, sentence
 from histo.vocabulary import RESEARCH_USE, Device, Precision
 
 if TYPE_CHECKING:
@@ -147,9 +147,8 @@ def print_scores(title: str, scored: "ScoredSlide") -> None:
     for score in scored.scores:
         if score.name.startswith("excluded_") and score.value == 0:
             continue
-        value = "not defined" if score.value != score.value else f"{score.value:.4g}"
         interval = "" if score.low != score.low else f"{score.low:.3g} to {score.high:.3g}"
-        table.add_row(score.name, value, "" if score.unit == "1" else score.unit, interval)
+        table.add_row(score.name, *score_words(score), interval)
     console.print(table)
     if scored.not_measured:
         names = ", ".join(entry.component for entry in scored.not_measured)

@@ -10,6 +10,7 @@ from typing import Any
 from histo import __version__
 from histo.errors import TableError
 from histo.outputs.folder import result_folder
+from histo.outputs.scores_json import interval_document
 from histo.scoring.case import CaseScore, CaseSlide, Spread, spreads
 from histo.scoring.score import Score
 from histo.vocabulary import RESEARCH_USE, Marker, Stain
@@ -96,11 +97,9 @@ def _entry(one: CaseScore) -> dict[str, Any]:
     score = one.score
     return {
         "name": score.name,
-        "value": _number(score.value),
+        "value": None if math.isnan(score.value) else score.value,
         "unit": score.unit,
-        "interval": None
-        if math.isnan(score.low) or math.isnan(score.high)
-        else {"low": score.low, "high": score.high},
+        "interval": interval_document(score),
         "note": score.note,
         "slides": [
             {"fingerprint": slide.fingerprint, "stain": slide.stain, "marker": slide.marker}
@@ -126,7 +125,3 @@ def _row(one: CaseScore) -> tuple[str, ...]:
     slides = " + ".join(slide.fingerprint for slide in one.slides)
     value, low, high = numbers
     return score.name, value, score.unit, low, high, score.note, stains, slides, __version__
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

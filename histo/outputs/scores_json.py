@@ -13,7 +13,13 @@ from histo.scoring import Score, ScoreWarning
 from histo.scoring.specification import specification
 from histo.vocabulary import RESEARCH_USE
 
-__all__ = ["SCHEMA_VERSION", "scores_document", "scores_schema", "write_scores_json"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "interval_document",
+    "scores_document",
+    "scores_schema",
+    "write_scores_json",
+]
 
 SCHEMA_VERSION = "1.1"
 """Raised in its first part when a reader of the file would have to change."""
@@ -84,11 +90,12 @@ def _score(score: Score) -> dict[str, Any]:
         "numerator": score.numerator,
         "denominator": score.denominator,
         "note": score.note if defined else score.note or "undefined",
-        "interval": _interval(score),
+        "interval": interval_document(score),
     }
 
 
-def _interval(score: Score) -> dict[str, float] | None:
+def interval_document(score: Score) -> dict[str, float] | None:
+    """Return the interval of a score as plain values; None where there is none."""
     if not (math.isfinite(score.low) and math.isfinite(score.high)):
         return None
     return {"low": float(score.low), "high": float(score.high)}

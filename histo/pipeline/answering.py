@@ -1,7 +1,5 @@
 """Which bundles answer for a slide."""
 
-from histo.assets import config_path
-from histo.config import Panel
 from histo.errors import ConfigError, StainError
 from histo.nn import Bundle, load_bundle
 from histo.pipeline.options import ScoreOptions
@@ -55,7 +53,7 @@ def marker_of(name: str, guess: StainGuess, options: ScoreOptions) -> Marker | N
     """
     if options.marker is not None or (options.stain or guess.stain) != Stain.HDAB:
         return options.marker
-    return Panel.from_yaml(config_path(options.panel)).marker_of(name)
+    return options.read_panel().marker_of(name)
 
 
 def _clashes(stain: Stain, guess: StainGuess, options: ScoreOptions) -> list[tuple[str, str]]:
@@ -81,7 +79,7 @@ def _called(stain: Stain) -> str:
 
 
 def _panel_names(stain: Stain, options: ScoreOptions) -> list[str]:
-    panel = Panel.from_yaml(config_path(options.panel))
+    panel = options.read_panel()
     marker = options.marker if stain == Stain.HDAB else None
     entry = panel.entry(stain, marker)
     if entry is None:

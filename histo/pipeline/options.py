@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from histo.assets import config_path
-from histo.config import InferenceSettings, Panel, WarningLimits
+from histo.config import InferenceSettings, Panel
 from histo.provenance import RunRecord
 from histo.slides import Slide
 from histo.vocabulary import Marker, Stain
@@ -53,16 +53,15 @@ class ScoreOptions:
     overwrite: bool = False
     force: bool = False
 
-    @property
-    def warning_limits(self) -> WarningLimits:
-        """Where the panel warns.
+    def read_panel(self) -> Panel:
+        """Return the preset.
 
         Raises
         ------
         ConfigError
             If there is no such panel, or it is at fault.
         """
-        return Panel.from_yaml(config_path(self.panel)).warnings
+        return Panel.from_yaml(config_path(self.panel))
 
     def as_record(self) -> dict[str, object]:
         """Return what ``run.json`` says of the options: no path is in it."""

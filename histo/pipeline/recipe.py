@@ -132,7 +132,7 @@ def _write(
     thresholds = {str(k): v for bundle in bundles for k, v in bundle.card.thresholds.items()}
     with record.timed("scores"):
         scores = score_map(run, seen, found, thresholds)
-        cautions = warnings_for(scores, run.options.warning_limits)
+        cautions = warnings_for(scores, run.options.read_panel().warnings)
     for caution in cautions:
         record.warn(caution.message)
     described = SlideDescription(

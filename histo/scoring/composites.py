@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from histo.scoring.places.amounts import AmountCounts
-from histo.scoring.score import Score
+from histo.scoring.score import Score, joined_notes
 
 __all__ = [
     "CohortPatterns",
@@ -103,7 +103,7 @@ def asi_score(
     if math.isnan(value):
         note = f"undefined: {_why_undefined(asma, collagen, least_collagen)}"
     elif pseudo:
-        note = "; ".join(part for part in ("inferred from H&E, experimental", note) if part)
+        note = joined_notes("inferred from H&E, experimental", note)
     return Score(name, value, "1", "α-SMA⁺ share of stroma", "collagen⁺ share of stroma", note)
 
 

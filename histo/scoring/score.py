@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["NotMeasured", "Score", "by_name"]
+__all__ = ["NotMeasured", "Score", "by_name", "joined_notes"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,14 @@ def by_name(scores: "list[Score] | tuple[Score, ...]") -> dict[str, Score]:
     if len(keyed) != len(scores):
         raise ValueError("two scores share a name; names are unique in a result")
     return keyed
+
+
+def joined_notes(*notes: str) -> str:
+    """Return the notes that say something, as one.
+
+    Examples
+    --------
+    >>> joined_notes("upper bound", "", "no interval")
+    'upper bound; no interval'
+    """
+    return "; ".join(note for note in notes if note)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from histo.geometry import Box
 from histo.scoring.areas import area_scores
 from histo.scoring.composites import StainedArea, asi_score
 from histo.scoring.frame import ComponentProbabilities, TissueMasks, masks_in_frame, uint8_threshold
-from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells, points_inside
+from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells
 from histo.scoring.macrophages.hotspot_scores import hot_spot_scores
 from histo.scoring.macrophages.hotspots import HotSpots, HotSpotSettings, find_hot_spots
 from histo.scoring.macrophages.tam import count_tam, count_tam_zones
@@ -20,8 +21,9 @@ from histo.scoring.places.ledger import area_ledger, ledger_scores
 from histo.scoring.places.ratio import FieldSettings, tsr_scores
 from histo.scoring.places.regions import COMPARTMENTS, Regions, RegionSettings, find_regions
 from histo.scoring.places.zones import nest_ring_map, nest_zones, zone_scores
-from histo.scoring.score import Score
+from histo.scoring.score import Score, joined_notes
 from histo.scoring.sma import sma_scores
+from histo.scoring.space.windows import points_inside
 from histo.scoring.spatial import SpatialSpread, with_interval
 from histo.vocabulary import Component
 
@@ -113,8 +115,9 @@ def slide_scores(
     cut = replace(settings.cells, threshold=thresholds[Component.MACROPHAGE])
     cells = find_cells(plane, regions.spacing, cut)
     cells = cells.select(points_inside(cells.points, regions.eligible))
-    hot = find_hot_spots(cells.points, found.home, regions.spacing, settings.hot_spots)
-    scores += _tam_scores(found, cells, rings) + hot_spot_scores(hot, settings.hot_spots)
+    home = found.home()
+    hot = find_hot_spots(cells.points, home.mask, regions.spacing, settings.hot_spots)
+    scores += _tam_scores(found, cells, home, rings) + hot_spot_scores(hot, settings.hot_spots)
     return SlideScores(scores, regions, cells, hot)
 
 
@@ -158,17 +161,19 @@ class _Found:
             masks["asma"] = self.asma()
         return masks
 
-    @property
-    def home(self) -> Mask:
-        """Tumour tissue where tumour was found, else all eligible tissue."""
+    def home(self) -> "_Home":
+        """Return tumour tissue where tumour was found, else all eligible tissue."""
         tissue = self.regions.tumour_tissue
-        return tissue if tissue is not None and tissue.any() else self.regions.eligible
+        if tissue is not None and tissue.any():
+            return _Home("tumour_tissue", tissue)
+        return _Home("tissue", self.regions.eligible)
 
-    @property
-    def home_name(self) -> str:
-        """Name of the compartment ``home`` is."""
-        tissue = self.regions.tumour_tissue
-        return "tumour_tissue" if tissue is not None and tissue.any() else "tissue"
+
+class _Home(NamedTuple):
+    """The compartment macrophages are described in, drawn once."""
+
+    name: str
+    mask: Mask
 
 
 def _with_collagen(scores: list[Score], found: _Found) -> list[Score]:
@@ -221,7 +226,9 @@ def _index(found: _Found, free: Mask) -> Score:
     return asi_score(areas[0], areas[1], pseudo=found.from_he)
 
 
-def _tam_scores(found: _Found, cells: Cells, rings: NDArray[np.uint8] | None) -> list[Score]:
+def _tam_scores(
+    found: _Found, cells: Cells, home: _Home, rings: NDArray[np.uint8] | None
+) -> list[Score]:
     """Return macrophages in the whole tissue, by compartment and by ring around the nests."""
     regions, positive = found.regions, found.mask(Component.MACROPHAGE)
     names = ("tissue", *COMPARTMENTS) if found.has(Component.TUMOUR) else ("tissue",)
@@ -236,10 +243,9 @@ def _tam_scores(found: _Found, cells: Cells, rings: NDArray[np.uint8] | None) ->
         zones = {number: zone.name for number, zone in enumerate(nest_zones(), start=1)}
         for name, counted in count_tam_zones(cells.points, rings, zones, positive).items():
             scores += tam_scores(name, counted, regions.spacing, from_he=found.from_he)
-    home = found.home
-    spread = SpatialSpread(home, regions.spacing, found.home_name.replace("_", " "))
-    points = cells.points[points_inside(cells.points, home)]
-    density = f"tam_density_{found.home_name}_per_mm2"
+    spread = SpatialSpread(home.mask, regions.spacing, home.name.replace("_", " "))
+    points = cells.points[points_inside(cells.points, home.mask)]
+    density = f"tam_density_{home.name}_per_mm2"
     scores = with_interval(scores, density, spread.of_points(points))
     scores += spread.point_heterogeneity("tam", points)
     return scores + spread.pattern("tam", points)
@@ -257,7 +263,7 @@ def _cautioned(scores: list[Score], found: _Found) -> list[Score]:
     if not found.from_he:
         return scores
     return [
-        replace(score, note="; ".join(part for part in (score.note, _FROM_HE) if part))
+        replace(score, note=joined_notes(score.note, _FROM_HE))
         if score.name.startswith("asma_")
         else score
         for score in scores

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Spacing
-from histo.scoring.score import Score
+from histo.scoring.score import Score, joined_notes
 from histo.scoring.space.heterogeneity import heterogeneity, heterogeneity_scores
 from histo.scoring.space.interval import SpatialIntervals
 from histo.scoring.space.nearest import nearest_neighbours, nearest_scores
@@ -84,12 +84,8 @@ def with_interval(
     """Return the scores, the named one with its interval, or with the reason for none."""
     low, high, why = interval
     return [
-        replace(score, low=low, high=high, note=_joined(score.note, why))
+        replace(score, low=low, high=high, note=joined_notes(score.note, why))
         if score.name == name
         else score
         for score in scores
     ]
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)

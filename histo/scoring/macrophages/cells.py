@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 from histo.geometry import Box, Spacing
 from histo.scoring.macrophages.plateaus import Plateaus, join_plateaus
 
-__all__ = ["CellSettings", "Cells", "blocks", "find_cells", "points_inside", "smoothed_levels"]
+__all__ = ["CellSettings", "Cells", "blocks", "find_cells", "smoothed_levels"]
 
 LEVELS = 65_280
 # Smoothed probability 1.0 as uint16: 255 * 256, so that unsmoothed uint8 maps stay exact. Steps
@@ -248,25 +248,3 @@ def _close_pairs(points_um: NDArray[np.float64], distance_um: float) -> NDArray[
     nearer = np.nextafter(distance_um, 0.0)
     pairs: NDArray[np.intp] = KDTree(points_um).query_pairs(nearer, output_type="ndarray")
     return pairs
-
-
-def points_inside(points: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return for each point whether the pixel it lies in is set.
-
-    Parameters
-    ----------
-    points
-        ndarray of float64, shape (N, 2): (row, col) in pixels of the mask's frame.
-    mask
-        ndarray of bool, shape (H, W).
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        False for points beyond the mask.
-    """
-    at = np.floor(np.asarray(points, np.float64).reshape(-1, 2)).astype(np.int64)
-    within = np.all((at >= 0) & (at < mask.shape), axis=1)
-    inside = np.zeros(len(at), bool)
-    inside[within] = mask[at[within, 0], at[within, 1]]
-    return inside

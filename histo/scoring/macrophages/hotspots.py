@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Spacing
-from histo.scoring.macrophages.cells import points_inside
 from histo.scoring.macrophages.fields import FieldGrid, Fields, field_grid, hpf_area_mm2
+from histo.scoring.space.windows import points_inside
 
 __all__ = [
     "ChanceTop",

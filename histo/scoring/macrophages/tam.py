@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.geometry import Spacing
-from histo.scoring.macrophages.cells import points_inside
 from histo.scoring.macrophages.poisson import poisson_interval
+from histo.scoring.space.windows import points_inside
 
 __all__ = ["TamCounts", "TamDensity", "count_tam", "count_tam_zones", "tam_density"]
 

@@ -1,12 +1,14 @@
 """Scores of macrophages in a compartment or zone, and when count and area contradict each other."""
 
+from histo.config import WarningLimits
 from histo.geometry import Spacing
 from histo.scoring.macrophages.tam import TamCounts, TamDensity, tam_density
-from histo.scoring.score import Score
+from histo.scoring.score import Score, joined_notes
 
 __all__ = ["PROFILE_UM2", "tam_scores"]
 
-PROFILE_UM2 = (60.0, 500.0)
+_LIMITS = WarningLimits()
+PROFILE_UM2 = (_LIMITS.smallest_profile_um2, _LIMITS.largest_profile_um2)
 """Size that a macrophage's profile is expected to have, µm²."""
 
 
@@ -53,7 +55,7 @@ def tam_scores(
             "1",
             f"macrophage profiles with their centre in {where}, {at}",
             "",
-            no_area or _joined(_count_note(found), _hidden_note(counts), caution),
+            no_area or joined_notes(_count_note(found), _hidden_note(counts), caution),
         ),
         Score(
             f"tam_density_{compartment}_per_mm2",
@@ -61,7 +63,7 @@ def tam_scores(
             "/mm2",
             f"macrophage profiles with their centre in {where}, {at}",
             f"area of {where}",
-            no_area or _joined(_density_note(found), _hidden_note(counts), caution),
+            no_area or joined_notes(_density_note(found), _hidden_note(counts), caution),
         ),
         Score(
             f"tam_area_fraction_of_{compartment}",
@@ -69,7 +71,7 @@ def tam_scores(
             "1",
             f"macrophage pixels in {where}, {at}",
             f"area of {where}",
-            no_area or _joined(_fraction_note(counts), caution),
+            no_area or joined_notes(_fraction_note(counts), caution),
         ),
         Score(
             f"tam_profile_size_{compartment}_um2",
@@ -77,7 +79,7 @@ def tam_scores(
             "um2",
             f"macrophage area in {where}, {at}",
             f"macrophage profiles in {where}",
-            no_area or _joined(_size_note(counts, found), caution),
+            no_area or joined_notes(_size_note(counts, found), caution),
         ),
     ]
 
@@ -109,7 +111,3 @@ def _size_note(counts: TamCounts, found: TamDensity) -> str:
     if low <= found.profile_um2 <= high:
         return ""
     return f"outside {low:g} to {high:g} µm²: count and area disagree"
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)

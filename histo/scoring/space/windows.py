@@ -9,14 +9,26 @@ from histo.geometry import Spacing
 __all__ = ["edge_distance_um", "points_inside", "random_points"]
 
 
-def points_inside(points: NDArray[np.floating], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return, shape (N,), which (row, col) points lie in a pixel of the mask."""
-    pixels = np.floor(np.asarray(points, np.float64).reshape(-1, 2)).astype(np.intp)
-    height, width = inside.shape
-    framed = (pixels >= 0).all(axis=1) & (pixels[:, 0] < height) & (pixels[:, 1] < width)
-    found = np.zeros(len(pixels), bool)
-    found[framed] = inside[pixels[framed, 0], pixels[framed, 1]]
-    return found
+def points_inside(points: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return for each point whether the pixel it lies in is set.
+
+    Parameters
+    ----------
+    points
+        ndarray of float64, shape (N, 2): (row, col) in pixels of the mask's frame.
+    mask
+        ndarray of bool, shape (H, W).
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        False for points beyond the mask.
+    """
+    at = np.floor(np.asarray(points, np.float64).reshape(-1, 2)).astype(np.int64)
+    within = np.all((at >= 0) & (at < mask.shape), axis=1)
+    inside = np.zeros(len(at), bool)
+    inside[within] = mask[at[within, 0], at[within, 1]]
+    return inside
 
 
 def edge_distance_um(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from histo.geometry import Box, Spacing
-from histo.scoring.macrophages.cells import Cells, CellSettings, blocks, find_cells, points_inside
+from histo.scoring.macrophages.cells import Cells, CellSettings, blocks, find_cells
+from histo.scoring.space.windows import points_inside
 
 ONE_UM = Spacing(1.0, 1.0)
 RAW = CellSettings(sigma_um=0.0, min_distance_um=0.0)
