@@ -26,10 +26,10 @@ import torch
 from histo.slides import open_slide
 from histo.slides.phantom import PhantomSpec, write_phantom
 from histo.training.config import AugmentationConfig
-from histo.training.manifest import Manifest, ManifestRow, read_manifest, write_manifest
-from histo.training.open_rows import OpenRows
-from histo.training.slide_places import survey
-from histo.training.slide_samples import SampleSettings, SlideSamples
+from histo.training.manifests.manifest import Manifest, ManifestRow, read_manifest, write_manifest
+from histo.training.samples.open_rows import OpenRows
+from histo.training.samples.slide_places import survey
+from histo.training.samples.slide_samples import SampleSettings, SlideSamples
 from histo.vocabulary import Component
 
 CLASSES = """

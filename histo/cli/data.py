@@ -10,8 +10,8 @@ from histo.cli import options as given
 from histo.cli.console import faults, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from histo.training.manifest_check import Check
-    from histo.training.recipes import Recipe
+    from histo.training.manifests.check import Check
+    from histo.training.manifests.recipes import Recipe
 
 __all__ = ["app"]
 
@@ -37,8 +37,8 @@ def check(
 ) -> None:
     """Check columns, files, µm/px, patients crossing splits, class balance and licences."""
     with faults(debug=debug):
-        from histo.training.manifest import inspect_manifest
-        from histo.training.manifest_check import check_manifest
+        from histo.training.manifests.check import check_manifest
+        from histo.training.manifests.manifest import inspect_manifest
 
         read, wrong = inspect_manifest(manifest)
         with progress_bar(manifest.name, quiet=quiet or as_json) as tell:
@@ -71,8 +71,8 @@ def split(
         from collections import Counter
 
         from histo.errors import ConfigError
-        from histo.training.manifest import read_manifest, write_manifest
-        from histo.training.manifest_split import Shares, split_rows
+        from histo.training.manifests.manifest import read_manifest, write_manifest
+        from histo.training.manifests.split import Shares, split_rows
 
         read = read_manifest(manifest)
         target = out or manifest
@@ -101,8 +101,8 @@ def prepare(
     """Make the manifest of a public data set from its folder; nothing is downloaded."""
     with faults(debug=debug):
         from histo.errors import OutputError
-        from histo.training.manifest import write_manifest
-        from histo.training.recipes import load_recipe, prepare_rows
+        from histo.training.manifests.manifest import write_manifest
+        from histo.training.manifests.recipes import load_recipe, prepare_rows
 
         known = load_recipe(recipe)
         target = out or folder / "manifest.csv"
@@ -122,7 +122,7 @@ def prepare(
 def recipes(as_json: given.AsJson = False, debug: given.Debug = False) -> None:
     """List the public data sets there are recipes for."""
     with faults(debug=debug):
-        from histo.training.recipes import load_recipe, recipe_names
+        from histo.training.manifests.recipes import load_recipe, recipe_names
 
         known = [load_recipe(name) for name in recipe_names()]
         if as_json:
@@ -148,9 +148,9 @@ def preview(
     """Draw 64 patches as training sees them, with the outlines of their labels."""
     with faults(debug=debug):
         from histo.errors import OutputError
-        from histo.training.manifest import read_manifest
-        from histo.training.preview import preview_samples, preview_sheet, write_sheet
-        from histo.training.slide_samples import SampleSettings
+        from histo.training.manifests.manifest import read_manifest
+        from histo.training.samples.preview import preview_samples, preview_sheet, write_sheet
+        from histo.training.samples.slide_samples import SampleSettings
 
         if out.exists() and not overwrite:
             raise OutputError(f"{out.name} is there already; --overwrite replaces it.")

@@ -1,6 +1,6 @@
 """What a training run is made of; one YAML file, no unknown keys."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ __all__ = [
     "CounterConfig",
     "LabelConfig",
     "OptimConfig",
+    "ShgData",
+    "SlideData",
     "TrainingConfig",
 ]
 
@@ -86,18 +88,39 @@ class CardText(StrictModel):
     failure_modes: list[str]
 
 
+class ShgData(StrictModel):
+    """Tissue-microarray cores with second-harmonic generation of the same section."""
+
+    kind: Literal["shg"]
+    manifest: str
+    counter_examples: CounterConfig | None = None
+    folds: int = Field(5, ge=2)
+    label: LabelConfig = LabelConfig()
+
+
+class SlideData(StrictModel):
+    """Slides and annotations named by a manifest."""
+
+    kind: Literal["slides"]
+    manifest: str
+    folds: int = Field(0, ge=0, description="by patient; 0: the manifest's own train, val, test")
+    epoch: int = Field(2000, ge=1, description="samples an epoch")
+    absent_share: float = Field(0.25, ge=0, le=1)
+    hard_share: float = Field(0.0, ge=0, le=1)
+    glass_share: float = Field(0.0, ge=0, le=1)
+    open_slides: int = Field(8, ge=1)
+    stretch: int = Field(0, ge=0)
+
+
 class TrainingConfig(StrictModel):
     """One experiment."""
 
     name: str
     seed: int = 0
-    component: Component
-    manifest: str
-    counter_examples: CounterConfig | None = None
-    folds: int = Field(5, ge=2)
+    components: list[Component] = Field(min_length=1)
+    data: Annotated[ShgData | SlideData, Field(discriminator="kind")]
     imagenet_weights: str | None = Field(None, description="file, relative to the data folder")
     network: NetworkSpec
-    label: LabelConfig = LabelConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     optim: OptimConfig = OptimConfig()
     card: CardText

@@ -93,7 +93,8 @@ def test_recipes_are_listed(histo_):
 
 def test_data_commands_take_no_torch():
     code = (
-        "import sys, histo.cli.data, histo.training.manifest_check, histo.training.recipes, "
-        "histo.training.manifest_split, histo.training.licences; sys.exit('torch' in sys.modules)"
+        "import sys, histo.cli.data, histo.training.manifests.check, "
+        "histo.training.manifests.recipes, histo.training.manifests.split, "
+        "histo.training.manifests.licences; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ import pytest
 from training_fakes import write_study
 
 from histo.training.config import LabelConfig
-from histo.training.cores import Core, read_cores
+from histo.training.shg.cores import Core, read_cores
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from PIL import Image
 
-from histo.training.manifest import Manifest, ManifestRow, read_manifest, write_manifest
+from histo.training.manifests.manifest import Manifest, ManifestRow, read_manifest, write_manifest
 
 SIDE_PX = 1024  # at 1 µm/px
 GLASS = (242, 240, 244)

@@ -9,7 +9,7 @@ from histo.training.config import AugmentationConfig
 
 pytest.importorskip("albumentations")
 
-from histo.training.augment import StainJitter, augmentation
+from histo.training.samples.augment import StainJitter, augmentation
 
 CROP_PX = 64
 STRONG = AugmentationConfig(elastic_px=3.0)

@@ -8,7 +8,7 @@ from training_fakes import COLUMNS, GLASS, STUDY, drawn_core, write_manifest
 
 from histo.errors import ConfigError
 from histo.training.config import LabelConfig
-from histo.training.cores import otsu_threshold, read_cores
+from histo.training.shg.cores import otsu_threshold, read_cores
 
 GOOD_ROW = "a,breast,a_he.png,a_shg.png,2.0"
 

@@ -6,7 +6,7 @@ from PIL import Image
 from training_fakes import write_counter_study
 
 from histo.errors import ConfigError
-from histo.training.counter_examples import read_counter_examples
+from histo.training.shg.counter_examples import read_counter_examples
 
 
 @pytest.fixture

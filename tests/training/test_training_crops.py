@@ -13,7 +13,7 @@ pytest.importorskip("albumentations")
 
 from torch.utils.data import DataLoader  # noqa: E402
 
-from histo.training.crops import Crops  # noqa: E402
+from histo.training.samples.crops import Crops  # noqa: E402
 
 
 @pytest.fixture

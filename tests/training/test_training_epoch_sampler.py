@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from histo.training.epoch_sampler import EpochSampler
+from histo.training.samples.epoch_sampler import EpochSampler
 
 
 def test_epochs_count_on():

@@ -8,13 +8,13 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from histo.nn.card import NetworkSpec
-from histo.training.cores import otsu_threshold
+from histo.training.shg.cores import otsu_threshold
 
 pytest.importorskip("segmentation_models_pytorch")
 pytest.importorskip("torchmetrics")
 
 from histo.nn.network import StromaNetwork
-from histo.training.evaluate import (
+from histo.training.shg.evaluate import (
     CoreResult,
     area_threshold,
     collagen_label,

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from histo.errors import ConfigError
-from histo.training.folds import core_folds, organ_folds
+from histo.training.shg.folds import core_folds, organ_folds
 
 
 @pytest.fixture

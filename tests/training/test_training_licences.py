@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from histo.errors import LicenceError
-from histo.training.licences import family, is_freer, require_inherited, strictest
+from histo.training.manifests.licences import family, is_freer, require_inherited, strictest
 
 ORDER = ["CC0", "MIT", "CC BY 4.0", "CC BY-SA 4.0", "CC BY-NC 4.0", "CC BY-NC-SA 4.0", "none given"]
 

@@ -5,14 +5,14 @@ from collections import Counter, defaultdict
 import pytest
 
 from histo.errors import ConfigError
-from histo.training.manifest import (
+from histo.training.manifests.manifest import (
     COLUMNS,
     ManifestRow,
     inspect_manifest,
     read_manifest,
     write_manifest,
 )
-from histo.training.manifest_split import Shares, split_rows
+from histo.training.manifests.split import Shares, split_rows
 
 HEAD = "slide,annotation,patient,stain,mpp,split,known components,class_map,licence"
 GOOD = "a.svs,a.xml,p1,H&E,0.25,train,tumour;necrosis,bcss,CC0"

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from histo.errors import AnnotationError, ConfigError
-from histo.training.manifest import Manifest, ManifestRow
-from histo.training.manifest_check import check_manifest
-from histo.training.manifest_labels import row_class_map
+from histo.training.manifests.check import check_manifest
+from histo.training.manifests.labels import row_class_map
+from histo.training.manifests.manifest import Manifest, ManifestRow
 
 MAP = "{classes: {1: tumour, 2: background, 3: necrosis}}"
 MASK = np.repeat(np.array([1, 2, 2, 0], np.uint8), 50)[None].repeat(200, axis=0)

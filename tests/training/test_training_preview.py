@@ -10,14 +10,14 @@ pytest.importorskip("albumentations")
 import sample_fakes as fakes
 
 from histo.errors import OutputError
-from histo.training.preview import (
+from histo.training.samples.preview import (
     known_components,
     outlined,
     preview_samples,
     preview_sheet,
     write_sheet,
 )
-from histo.training.slide_samples import SampleSettings
+from histo.training.samples.slide_samples import SampleSettings
 from histo.vocabulary import COLOURS, Component
 
 TUMOUR = (Component.TUMOUR,)

@@ -12,11 +12,11 @@ from PIL import Image
 
 from histo.errors import ConfigError
 from histo.geometry import Box
-from histo.training.licences import family
-from histo.training.manifest import read_manifest, write_manifest
-from histo.training.manifest_check import check_manifest
-from histo.training.manifest_labels import open_row, row_labels
-from histo.training.recipes import load_recipe, prepare_rows, recipe_names
+from histo.training.manifests.check import check_manifest
+from histo.training.manifests.labels import open_row, row_labels
+from histo.training.manifests.licences import family
+from histo.training.manifests.manifest import read_manifest, write_manifest
+from histo.training.manifests.recipes import load_recipe, prepare_rows, recipe_names
 
 SIDE = 256
 

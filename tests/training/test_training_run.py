@@ -22,11 +22,12 @@ for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "on
 from torch import nn  # noqa: E402
 
 from histo.nn.network import StromaNetwork  # noqa: E402
-from histo.training import cross_validation  # noqa: E402
-from histo.training.cross_validation import cross_validate, plan_folds  # noqa: E402
-from histo.training.evaluate import core_probability, evaluate_cores, mean_of  # noqa: E402
-from histo.training.module import fit_network  # noqa: E402
-from histo.training.run import data_root, train_bundle  # noqa: E402
+from histo.training.parts import data_root  # noqa: E402
+from histo.training.run import train_bundle  # noqa: E402
+from histo.training.shg import cross_validation  # noqa: E402
+from histo.training.shg.cross_validation import cross_validate, plan_folds  # noqa: E402
+from histo.training.shg.evaluate import core_probability, evaluate_cores, mean_of  # noqa: E402
+from histo.training.shg.fitting import fit_cores  # noqa: E402
 
 
 @pytest.fixture
@@ -43,14 +44,14 @@ def trained(study, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HISTO_DATA", str(study.parent))
         values = training_values(study)
-        values["counter_examples"] = {"manifest": str(write_counter_study(study.parent))}
+        values["data"]["counter_examples"] = {"manifest": str(write_counter_study(study.parent))}
         train_bundle(TrainingConfig.model_validate(values), out, say=said.append)
     return out, said
 
 
 def fitted(cores, manifest, imagenet=None, **optim):
     config = TrainingConfig.model_validate(training_values(manifest, **optim))
-    return fit_network(config, cores, imagenet=imagenet, progress=False)
+    return fit_cores(config, cores, imagenet=imagenet, progress=False)
 
 
 def test_the_bundle_passes_every_check(trained):
@@ -127,7 +128,7 @@ def test_folds_side_by_side_give_what_one_after_another_gives(cores, study, monk
     rounds = []
     for jobs in (1, 2):
         config = TrainingConfig.model_validate(training_values(study, steps=1, jobs=jobs))
-        folds = plan_folds(config, cores, [])[:2]
+        folds = plan_folds(config.data, config.seed, cores, [])[:2]
         rounds.append(cross_validate(config, folds, None, lambda _: None)[0])
     alone, shared = rounds
     assert list(alone.maps) == list(shared.maps)
@@ -139,7 +140,7 @@ def test_training_teaches_and_keeps_the_loss(cores, study, tmp_path):
     """A few steps more on drawn cores find most fibres."""
     values = training_values(study, steps=25, lr=1e-2, ema_decay=0.0, encoder_lr_share=1.0)
     config = TrainingConfig.model_validate(values)
-    network = fit_network(config, cores, imagenet=None, log_folder=tmp_path, progress=False)
+    network = fit_cores(config, cores, imagenet=None, folder=tmp_path, progress=False)
     results = evaluate_cores(cores, lambda core: core_probability(network, core))
     assert mean_of(results, "auroc_px") > 0.8
     with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as stream:
@@ -211,7 +212,12 @@ def test_missing_encoder_weights_say_what_to_do(data, tmp_path):
 
 
 def test_a_manifest_is_found_by_name_among_those_that_ship(data, tmp_path):
-    config = TrainingConfig.model_validate({**training_values(data), "manifest": "no-such.csv"})
+    config = TrainingConfig.model_validate(
+        {
+            **training_values(data),
+            "data": {"kind": "shg", "manifest": "no-such.csv"},
+        }
+    )
     with pytest.raises(ConfigError, match=r"the manifest no-such\.csv cannot be read"):
         train_bundle(config, tmp_path / "out", say=lambda _: None)
 
@@ -219,5 +225,5 @@ def test_a_manifest_is_found_by_name_among_those_that_ship(data, tmp_path):
 def test_every_shipped_experiment_can_be_built():
     for file in shipped("configs").glob("he-*.yaml"):
         config = TrainingConfig.from_yaml(config_path(file.stem))
-        assert (shipped("data_manifests") / config.manifest).is_file()
+        assert (shipped("data_manifests") / config.data.manifest).is_file()
         StromaNetwork(config.network, classes=1)

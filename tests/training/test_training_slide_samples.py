@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from histo.errors import ConfigError  # noqa: E402
 from histo.training.config import AugmentationConfig  # noqa: E402
-from histo.training.glass_exchange import on_glass  # noqa: E402
-from histo.training.manifest import read_manifest, write_manifest  # noqa: E402
-from histo.training.slide_places import CELL_UM, survey  # noqa: E402
-from histo.training.slide_samples import SampleSettings, SlideSamples  # noqa: E402
+from histo.training.manifests.manifest import read_manifest, write_manifest  # noqa: E402
+from histo.training.samples.glass_exchange import on_glass  # noqa: E402
+from histo.training.samples.slide_places import CELL_UM, survey  # noqa: E402
+from histo.training.samples.slide_samples import SampleSettings, SlideSamples  # noqa: E402
 from histo.vocabulary import Component  # noqa: E402
 
 TUMOUR, COLLAGEN, MACROPHAGE = Component.TUMOUR, Component.COLLAGEN, Component.MACROPHAGE

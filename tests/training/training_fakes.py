@@ -70,9 +70,8 @@ def training_values(manifest: Path, **optim: Any) -> dict[str, Any]:
     return {
         "name": "tiny-collagen",
         "seed": 5,
-        "component": "collagen",
-        "manifest": str(manifest),
-        "folds": 2,
+        "components": ["collagen"],
+        "data": {"kind": "shg", "manifest": str(manifest), "folds": 2},
         "network": {
             "arguments": {
                 "encoder_name": "mobilenet_v2",

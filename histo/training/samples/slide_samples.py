@@ -12,14 +12,14 @@ from torch.utils.data import Dataset, get_worker_info
 
 from histo.geometry import Box, Spacing
 from histo.slides import Slide, native_spacing
-from histo.training.augment import augmentation
 from histo.training.config import AugmentationConfig
-from histo.training.epoch_sampler import EpochSampler
-from histo.training.glass_exchange import glass_patches, on_glass
-from histo.training.manifest import Manifest
-from histo.training.open_rows import OpenRow, OpenRows
-from histo.training.place_draw import HardPlaces, Place, PlaceDraw
-from histo.training.slide_places import survey
+from histo.training.manifests.manifest import Manifest
+from histo.training.samples.augment import augmentation
+from histo.training.samples.epoch_sampler import EpochSampler
+from histo.training.samples.glass_exchange import glass_patches, on_glass
+from histo.training.samples.open_rows import OpenRow, OpenRows
+from histo.training.samples.place_draw import HardPlaces, Place, PlaceDraw
+from histo.training.samples.slide_places import survey
 from histo.vocabulary import Component
 
 __all__ = ["SampleSettings", "SlideSamples"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from histo.errors import ConfigError
-from histo.training.rows import read_image, read_rows, read_spacing
+from histo.training.shg.rows import read_image, read_rows, read_spacing
 
 __all__ = ["CounterExample", "read_counter_examples"]
 

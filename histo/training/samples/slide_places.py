@@ -14,8 +14,8 @@ from histo.errors import ConfigError, HistoError, TissueError
 from histo.geometry import Box, Spacing, nearest_pixels
 from histo.slides import Slide
 from histo.tissue import TissueMap, tissue_map
-from histo.training.manifest import Manifest
-from histo.training.manifest_labels import open_row, row_labels
+from histo.training.manifests.labels import open_row, row_labels
+from histo.training.manifests.manifest import Manifest
 from histo.vocabulary import Component
 
 __all__ = ["CELL_UM", "Cells", "RowPlaces", "row_places", "survey"]
@@ -93,7 +93,7 @@ def survey(
     Parameters
     ----------
     manifest
-        As `histo.training.manifest.read_manifest` returns it.
+        As `histo.training.manifests.manifest.read_manifest` returns it.
     split
         "train", "val" or "test"; every row if empty.
     threads

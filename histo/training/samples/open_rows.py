@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from histo.annotations.labels import Labels
 from histo.geometry import Spacing
 from histo.slides import Slide
-from histo.training.manifest import Manifest
-from histo.training.manifest_labels import open_row, row_labels
+from histo.training.manifests.labels import open_row, row_labels
+from histo.training.manifests.manifest import Manifest
 
 __all__ = ["OpenRow", "OpenRows"]
 
@@ -34,7 +34,7 @@ class OpenRows:
     Parameters
     ----------
     manifest
-        As `histo.training.manifest.read_manifest` returns it.
+        As `histo.training.manifests.manifest.read_manifest` returns it.
     most
         Slides open at a time, at least 1. Each keeps up to 64 MiB of decoded tiles.
 

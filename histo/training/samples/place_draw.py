@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from histo.errors import ConfigError
-from histo.training.slide_places import CELL_UM, Cells, RowPlaces
+from histo.training.samples.slide_places import CELL_UM, Cells, RowPlaces
 from histo.vocabulary import Component
 
 __all__ = ["HardPlaces", "Place", "PlaceDraw"]
@@ -47,7 +47,7 @@ class PlaceDraw:
     Parameters
     ----------
     places
-        As `histo.training.slide_places.survey` returns them.
+        As `histo.training.samples.slide_places.survey` returns them.
     components
         Which to draw; those a survey found nowhere known are left out.
     absent_share

@@ -13,7 +13,7 @@ from histo.annotations.class_map import ClassMap
 from histo.assets import shipped
 from histo.config import StrictModel
 from histo.errors import ConfigError
-from histo.training.manifest import ManifestRow
+from histo.training.manifests.manifest import ManifestRow
 from histo.vocabulary import Component, Marker, Stain
 
 __all__ = ["FileRule", "Recipe", "load_recipe", "prepare_rows", "recipe_names"]

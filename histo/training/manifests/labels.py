@@ -9,8 +9,8 @@ from histo.annotations.planes import Painter
 from histo.config import read_yaml
 from histo.errors import ConfigError
 from histo.slides import Slide, open_slide
-from histo.training.manifest import ManifestRow
-from histo.training.recipes import load_recipe
+from histo.training.manifests.manifest import ManifestRow
+from histo.training.manifests.recipes import load_recipe
 
 __all__ = ["open_row", "row_class_map", "row_labels"]
 

@@ -13,7 +13,7 @@ from histo.errors import ConfigError, TissueError
 from histo.geometry import Spacing
 from histo.tissue import tissue_map
 from histo.training.config import LabelConfig
-from histo.training.rows import read_image, read_rows, read_spacing
+from histo.training.shg.rows import read_image, read_rows, read_spacing
 
 __all__ = ["Core", "otsu_threshold", "read_cores"]
 

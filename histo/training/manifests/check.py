@@ -8,9 +8,9 @@ from pathlib import Path
 
 from histo.errors import HistoError
 from histo.geometry import Box, Spacing
-from histo.training.licences import UNSTATED, family, strictest
-from histo.training.manifest import Fault, Manifest, ManifestRow
-from histo.training.manifest_labels import open_row, row_class_map, row_labels
+from histo.training.manifests.labels import open_row, row_class_map, row_labels
+from histo.training.manifests.licences import UNSTATED, family, strictest
+from histo.training.manifests.manifest import Fault, Manifest, ManifestRow
 from histo.vocabulary import Component
 
 __all__ = ["Balance", "Check", "check_manifest"]

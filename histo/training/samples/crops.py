@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from histo.errors import ConfigError
-from histo.training.augment import augmentation
 from histo.training.config import AugmentationConfig
+from histo.training.samples.augment import augmentation
 
 __all__ = ["Crops", "Sample"]
 

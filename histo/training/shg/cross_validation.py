@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from histo.nn.card import Metric
-from histo.training.config import TrainingConfig
-from histo.training.cores import Core
-from histo.training.counter_examples import CounterExample
-from histo.training.crops import Sample
-from histo.training.evaluate import (
+from histo.training.config import ShgData, TrainingConfig
+from histo.training.samples.crops import Sample
+from histo.training.shg.cores import Core
+from histo.training.shg.counter_examples import CounterExample
+from histo.training.shg.evaluate import (
     CoreResult,
     area_threshold,
     core_probability,
@@ -25,8 +25,8 @@ from histo.training.evaluate import (
     evaluate_cores,
     mean_of,
 )
-from histo.training.folds import core_folds, organ_folds
-from histo.training.module import fit_network
+from histo.training.shg.fitting import fit_cores
+from histo.training.shg.folds import core_folds, organ_folds
 
 __all__ = ["CrossValidation", "Fold", "cross_validate", "plan_folds", "write_cross_validation"]
 
@@ -109,17 +109,17 @@ class CrossValidation:
 
 
 def plan_folds(
-    config: TrainingConfig, cores: Sequence[Core], counter: Sequence[CounterExample]
+    data: ShgData, seed: int, cores: Sequence[Core], counter: Sequence[CounterExample]
 ) -> list[Fold]:
     """Plan every fold, by core and, where there are several organs, by organ.
 
     Counter-examples are held out with the cores: by fold, or those of the held-out organ.
     """
-    by_core = core_folds(cores, config.folds, config.seed)
+    by_core = core_folds(cores, data.folds, seed)
     if counter:
-        others = [fold[1:] for fold in core_folds(counter, config.folds, config.seed)]
+        others = [fold[1:] for fold in core_folds(counter, data.folds, seed)]
     else:
-        others = [([], [])] * config.folds
+        others = [([], [])] * data.folds
     folds = [Fold("core", *own, *other) for own, other in zip(by_core, others, strict=True)]
     if len({core.organ for core in cores}) > 1:
         for organ, learning, held in organ_folds(cores):
@@ -235,7 +235,7 @@ def _processes(config: TrainingConfig) -> ProcessPoolExecutor:
 
 
 def _held_out_maps(config: TrainingConfig, fold: Fold, imagenet: Path | None) -> Maps:
-    network = fit_network(
+    network = fit_cores(
         config, fold.learning, fold.counter_learning, imagenet=imagenet, progress=False
     )
     held: list[Sample] = [*fold.held, *fold.counter_held]

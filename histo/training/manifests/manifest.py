@@ -1,6 +1,6 @@
 """The manifest: a CSV that names slides, their annotations and what is known of them.
 
-Only the CSV is read here; `histo.training.manifest_check` looks at the files it names.
+Only the CSV is read here; `histo.training.manifests.check` looks at the files it names.
 """
 
 import csv

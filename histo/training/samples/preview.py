@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from histo.errors import OutputError
 from histo.training.config import AugmentationConfig
-from histo.training.manifest import Manifest
-from histo.training.manifest_labels import row_class_map
-from histo.training.slide_samples import SampleSettings, SlideSamples
+from histo.training.manifests.labels import row_class_map
+from histo.training.manifests.manifest import Manifest
+from histo.training.samples.slide_samples import SampleSettings, SlideSamples
 from histo.vocabulary import COLOURS, Component
 
 __all__ = ["known_components", "outlined", "preview_samples", "preview_sheet", "write_sheet"]

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from histo.geometry import Box
 from histo.slides import native_spacing
-from histo.training.manifest import Manifest
-from histo.training.manifest_labels import open_row
-from histo.training.slide_places import CELL_UM, RowPlaces
+from histo.training.manifests.labels import open_row
+from histo.training.manifests.manifest import Manifest
+from histo.training.samples.slide_places import CELL_UM, RowPlaces
 
 __all__ = ["glass_patches", "on_glass"]
 
@@ -28,7 +28,7 @@ def glass_patches(
     manifest
         What the places are of.
     places
-        As `histo.training.slide_places.survey` returns them.
+        As `histo.training.samples.slide_places.survey` returns them.
     um_per_px
         Size of the pixels.
 

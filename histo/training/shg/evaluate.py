@@ -12,8 +12,8 @@ from torchmetrics.functional.classification import binary_auroc
 from histo.nn.network import StromaNetwork
 from histo.stains import Dye, optical_density, stain_matrix, unmix
 from histo.tissue import white_point
-from histo.training.cores import Core, otsu_threshold
-from histo.training.crops import Sample
+from histo.training.samples.crops import Sample
+from histo.training.shg.cores import Core, otsu_threshold
 
 __all__ = [
     "CoreResult",

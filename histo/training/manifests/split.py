@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from histo.errors import ConfigError
-from histo.training.manifest import ManifestRow
+from histo.training.manifests.manifest import ManifestRow
 
 __all__ = ["Shares", "split_rows"]
 

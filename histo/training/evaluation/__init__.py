@@ -1,0 +1,1 @@
+"""How well maps and cells agree with annotations."""

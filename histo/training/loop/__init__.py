@@ -1,0 +1,1 @@
+"""One training: optimiser, schedule, checkpoints, logs."""

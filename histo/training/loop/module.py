@@ -1,0 +1,50 @@
+"""One step of training, and what the optimiser does with it."""
+
+from collections.abc import Callable
+
+import lightning
+import torch
+from torch import Tensor
+
+from histo.nn.network import StromaNetwork
+from histo.training.config import OptimConfig
+
+__all__ = ["Loss", "SegmentationModule"]
+
+Batch = tuple[Tensor, Tensor, Tensor]
+Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
+"""From logits, target and weight, all (N, C, H, W), to named figures; "loss" is made smaller."""
+
+
+class SegmentationModule(lightning.LightningModule):
+    """A network, what it is taught by, and one-cycle learning rates."""
+
+    def __init__(self, network: StromaNetwork, optim: OptimConfig, loss: Loss) -> None:
+        super().__init__()
+        self.network, self.optim, self.loss = network, optim, loss
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Return the loss of a batch."""
+        tiles, target, weight = batch
+        figures = self.loss(self.network(tiles).float(), target, weight)
+        self.log_dict(figures, prog_bar=True)
+        return figures["loss"]
+
+    def configure_optimizers(self) -> dict[str, object]:
+        """AdamW; the ImageNet encoder learns more slowly than the new decoder."""
+        settings = self.optim
+        encoder = list(self.network.body.encoder.parameters())
+        known = {id(parameter) for parameter in encoder}
+        rest = [p for p in self.network.parameters() if id(p) not in known]
+        rates = [settings.lr * settings.encoder_lr_share, settings.lr]
+        optimiser = torch.optim.AdamW(
+            [{"params": encoder, "lr": rates[0]}, {"params": rest, "lr": rates[1]}],
+            weight_decay=settings.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, rates, total_steps=settings.steps, pct_start=settings.warmup_share
+        )
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

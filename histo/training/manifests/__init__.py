@@ -1,0 +1,1 @@
+"""Which slides teach what: the manifest, its faults, its splits, public data and licences."""

@@ -1,0 +1,1 @@
+"""What a network is shown: patches of slides and cores with what they should give."""

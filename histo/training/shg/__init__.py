@@ -1,0 +1,1 @@
+"""Collagen taught by second-harmonic generation: cores, folds, figures."""
