@@ -36,7 +36,12 @@ class Marker(StrEnum):
 
 
 class Component(StrEnum):
-    """What a network can find; a pixel may be several at once."""
+    """What a network can find; a pixel may be several at once.
+
+    ``positive`` and ``cell`` are what the brown of any immunostain shows: where it is, and the
+    centres of the cells that carry it. A panel says what they stand for: ``positive`` is called
+    macrophage for CD68, myofibroblast for α-SMA. ``cell`` is counted by its peaks and has no area.
+    """
 
     TUMOUR = "tumour"
     COLLAGEN = "collagen"
@@ -44,6 +49,8 @@ class Component(StrEnum):
     MACROPHAGE = "macrophage"
     MUSCLE = "muscle"
     NECROSIS = "necrosis"
+    POSITIVE = "positive"
+    CELL = "cell"
 
 
 class Exclusion(StrEnum):
@@ -81,6 +88,8 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     Component.MACROPHAGE: (235, 130, 20),
     Component.MUSCLE: (150, 110, 60),
     Component.NECROSIS: (90, 90, 160),
+    Component.POSITIVE: (230, 60, 190),
+    Component.CELL: (20, 230, 90),
     Exclusion.BLUR: (250, 210, 60),
     Exclusion.PEN: (40, 90, 230),
     Exclusion.FOLD: (120, 20, 120),

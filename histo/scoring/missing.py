@@ -22,11 +22,11 @@ NEEDED: Mapping[str, str] = {
     Component.MUSCLE: "a bundle that finds smooth muscle and vessel wall",
     Component.NECROSIS: "a bundle that finds necrosis",
 }
-"""What it takes to measure each component."""
+"""What it takes to measure each component; brown before a panel names it is never missed."""
 
 
 def not_measured(measured: Iterable[str]) -> list[NotMeasured]:
-    """Return every component of the vocabulary that is not among the measured ones.
+    """Return every component a slide may be asked for that is not among the measured ones.
 
     Examples
     --------
@@ -34,4 +34,4 @@ def not_measured(measured: Iterable[str]) -> list[NotMeasured]:
     ['myofibroblast', 'macrophage', 'muscle']
     """
     known = set(measured)
-    return [NotMeasured(name.value, NEEDED[name]) for name in Component if name not in known]
+    return [NotMeasured(str(name), what) for name, what in NEEDED.items() if name not in known]

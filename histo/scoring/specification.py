@@ -14,7 +14,7 @@ from histo.scoring.score import Score
 __all__ = ["Reference", "ScoreSpec", "Specification", "specification"]
 
 _PLACES = {
-    "component": "tumour|collagen|myofibroblast|macrophage|muscle|necrosis",
+    "component": "tumour|collagen|myofibroblast|macrophage|muscle|necrosis|positive",
     "compartment": "nest|stroma|margin|tumour_tissue|tissue",
     "zone": r"nest_zone_\d+_\d+_um|margin_inner|margin_outer",
     "exclusion": "blur|pen|fold|bubble",
