@@ -25,7 +25,7 @@ from histo.annotations.values import class_name
 from histo.errors import AnnotationError
 from histo.geometry import Box, Spacing
 
-__all__ = ["Labels", "MaskLabels", "open_labels", "whole_slide_labels"]
+__all__ = ["Labels", "MaskLabels", "open_labels", "pixels_under", "whole_slide_labels"]
 
 _STRETCH = 0.01  # how far a mask's aspect may be from the slide's
 _NOWHERE = -1
@@ -115,8 +115,8 @@ class MaskLabels:
         level = self._level(spacing)
         height, width = self._mask.shapes[level]
         row_um, col_um = self._um_per_px[level]
-        rows = _under(box.row, box.bottom, spacing.row / row_um)
-        cols = _under(box.col, box.right, spacing.col / col_um)
+        rows = pixels_under(box.row, box.bottom, spacing.row / row_um)
+        cols = pixels_under(box.col, box.right, spacing.col / col_um)
         row_in, col_in = (rows >= 0) & (rows < height), (cols >= 0) & (cols < width)
         values = np.full(box.shape, _NOWHERE, np.int64)
         if row_in.any() and col_in.any():
@@ -151,7 +151,10 @@ class MaskLabels:
         return np.where(painted == UNTOUCHED, elsewhere, painted)
 
 
-def _under(start: int, stop: int, ratio: float) -> NDArray[np.intp]:
-    """Return the mask pixel under the centre of each pixel of a range."""
+def pixels_under(start: int, stop: int, ratio: float) -> NDArray[np.intp]:
+    """Return the pixel of a raster under the centre of each pixel of a range.
+
+    ``ratio`` is the size of a pixel of the range over that of the raster's.
+    """
     pixels: NDArray[np.intp] = np.floor((np.arange(start, stop) + 0.5) * ratio).astype(np.intp)
     return pixels

@@ -11,6 +11,11 @@ from histo.errors import ConfigError
 from histo.slides import Slide, open_slide
 from histo.training.manifests.manifest import ManifestRow
 from histo.training.manifests.recipes import load_recipe
+from histo.training.manifests.rule_labels import (
+    COLLAGEN_RULE,
+    RULE_MAP,
+    collagen_rule_labels,
+)
 
 __all__ = ["open_row", "row_class_map", "row_labels"]
 
@@ -31,7 +36,9 @@ def row_class_map(row: ManifestRow, root: Path) -> ClassMap:
         If the map leads to none of the known components.
     """
     name = row.class_map
-    if name.endswith((".yaml", ".yml")):
+    if row.annotation == COLLAGEN_RULE:
+        found = RULE_MAP
+    elif name.endswith((".yaml", ".yml")):
         found = ClassMap.parse(read_yaml(root / name), Path(name).name)
     else:
         recipe, _, part = name.partition("/")
@@ -65,6 +72,8 @@ def row_labels(row: ManifestRow, root: Path, slide: Slide) -> Labels | None:
     if not row.annotation:
         return None
     class_map = row_class_map(row, root)
+    if row.annotation == COLLAGEN_RULE:
+        return collagen_rule_labels(slide, row.stain)
     kind, colon, name = row.annotation.partition(":")
     if colon and kind == "class":
         return whole_slide_labels(name, class_map, slide.shape, slide.spacing)

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from histo.config import StrictModel
 from histo.errors import ConfigError
 from histo.slides.spacing import PLAUSIBLE_UM_PER_PX
+from histo.stains.collagen_rule import COLLAGEN_STAINS
 from histo.vocabulary import Component, Marker, Stain
 
 __all__ = [
@@ -40,7 +41,8 @@ class ManifestRow(StrictModel):
     slide, annotation
         Files relative to the manifest's folder. An annotation ``class:NAME`` says that the slide,
         a patch, is of one class throughout; ``centre:NAME`` that a cell of that class lies at its
-        centre. Empty: nothing is annotated.
+        centre; ``rule:collagen`` that colour tells collagen, on Masson and PSR. Empty: nothing is
+        annotated.
     patient, site
         Who and where; rows of a patient never come into different splits.
     stain, marker
@@ -88,9 +90,21 @@ class ManifestRow(StrictModel):
         return tuple(part.strip() for part in cell.split(";") if part.strip())
 
     @model_validator(mode="after")
-    def _needs_map(self) -> Self:
+    def _understood(self) -> Self:
+        if self.annotation.startswith("rule:"):
+            return self._ruled()
         if self.annotation and not self.class_map:
             raise ValueError("class_map is empty; an annotation needs one to be understood")
+        return self
+
+    def _ruled(self) -> Self:
+        if self.annotation != "rule:collagen":
+            raise ValueError(f"annotation '{self.annotation}' is no rule; there is rule:collagen")
+        if self.stain not in COLLAGEN_STAINS:
+            told = " and ".join(COLLAGEN_STAINS)
+            raise ValueError(f"stain {self.stain} shows no collagen to a rule of colour, {told} do")
+        if self.class_map:
+            raise ValueError("class_map is not needed by a rule; leave it empty")
         return self
 
 
