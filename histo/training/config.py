@@ -6,7 +6,8 @@ from pydantic import Field
 
 from histo.config import StrictModel
 from histo.nn.card import DataSource, NetworkSpec
-from histo.vocabulary import Component, Stain
+from histo.stains.simulate import SimulationSpec
+from histo.vocabulary import Component, Marker, Stain
 
 __all__ = [
     "AugmentationConfig",
@@ -14,6 +15,7 @@ __all__ = [
     "CounterConfig",
     "LabelConfig",
     "OptimConfig",
+    "PaintedData",
     "ShgData",
     "SlideData",
     "TrainingConfig",
@@ -78,6 +80,7 @@ class CardText(StrictModel):
     summary: str
     licence: str
     stains: list[Stain]
+    markers: list[Marker] = Field(default_factory=list)
     um_per_px: float
     canvas_um_per_px: float = 2.0
     tile_px: int = 512
@@ -112,13 +115,30 @@ class SlideData(StrictModel):
     stretch: int = Field(0, ge=0)
 
 
+class PaintedData(StrictModel):
+    """Stain painted on real tissue, with the truth known: `histo.stains.simulate`."""
+
+    kind: Literal["painted"]
+    manifest: str
+    paint_um_per_px: float = Field(0.5, ge=0.2, le=1.2, description="spacing of the painting")
+    windows: int = Field(160, ge=1, description="pieces of tissue that are painted on")
+    paintings: int = Field(1600, ge=1, description="different paintings; each is changed anew")
+    judged: int = Field(96, ge=1, description="paintings for validation, and as many for the test")
+    brown_share: float = Field(0.001, ge=0, le=1, description="most brown a piece may have had")
+    focal_gamma: float = Field(0.0, description="0: cross-entropy; 1 or more: focal loss")
+    present_weights: dict[Component, float] = Field(
+        default_factory=dict, description="how much more a pixel counts where a component is"
+    )
+    simulation: SimulationSpec = SimulationSpec()
+
+
 class TrainingConfig(StrictModel):
     """One experiment."""
 
     name: str
     seed: int = 0
     components: list[Component] = Field(min_length=1)
-    data: Annotated[ShgData | SlideData, Field(discriminator="kind")]
+    data: Annotated[ShgData | SlideData | PaintedData, Field(discriminator="kind")]
     imagenet_weights: str | None = Field(None, description="file, relative to the data folder")
     network: NetworkSpec
     augmentation: AugmentationConfig = AugmentationConfig()
