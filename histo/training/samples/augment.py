@@ -21,14 +21,22 @@ class StainJitter(albumentations.ImageOnlyTransform):
     (after Tellez et al. 2018, 10.1109/TMI.2018.2820199).
     """
 
-    def __init__(self, gain: float, vector: float, white: float, p: float = 1.0) -> None:
+    def __init__(
+        self,
+        gain: float,
+        vector: float,
+        white: float,
+        p: float = 1.0,
+        *,
+        dyes: tuple[Dye, Dye] = (Dye.HAEMATOXYLIN, Dye.EOSIN),
+    ) -> None:
         super().__init__(p=p)
-        self.gain, self.vector, self.white = gain, vector, white
+        self.gain, self.vector, self.white, self.dyes = gain, vector, white, dyes
 
     def get_params(self) -> dict[str, Any]:
         """Draw the matrix and the white point."""
         draw = self.random_generator
-        dyes = stain_matrix(Dye.HAEMATOXYLIN, Dye.EOSIN)
+        dyes = stain_matrix(*self.dyes)
         jittered = np.abs(dyes + draw.normal(0, self.vector, dyes.shape))
         gains = np.exp(draw.uniform(-self.gain, self.gain, 3))
         matrix = np.linalg.inv(_with_rest(dyes)) @ np.diag(gains) @ _with_rest(jittered)
