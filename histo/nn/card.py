@@ -70,6 +70,9 @@ class Card(StrictModel):
     blend_px: int = Field(16, ge=0)
     thresholds: dict[Component, float]
     network: NetworkSpec
+    glass_level: int | None = Field(
+        None, ge=1, le=255, description="grey that a slide's glass is brought to; None: as it is"
+    )
     data: list[DataSource] = Field(min_length=1)
     metrics: list[Metric] = Field(default_factory=list)
     intended_use: str

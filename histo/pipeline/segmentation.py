@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from histo.errors import ConfigError
-from histo.inference import ComponentMap, FlowSettings, Target, TilePlan, segment
+from histo.inference import ComponentMap, FlowSettings, Readable, Target, TilePlan, segment
 from histo.nn import Bundle, Predictor
 from histo.pipeline.networks import Networks, plan_bundle
 from histo.pipeline.options import Run
+from histo.slides.relit import under_even_light
 from histo.tissue import TissueMap
 
 __all__ = ["Job", "plan_jobs", "run_jobs"]
@@ -19,8 +20,9 @@ _READER_THREADS = 2
 
 @dataclass(frozen=True)
 class Job:
-    """A bundle, ready to run over a slide."""
+    """A bundle, ready to run over a slide, in the light it learnt to see."""
 
+    source: Readable
     bundle: Bundle
     predict: Predictor
     plan: TilePlan
@@ -34,6 +36,7 @@ class Job:
             "tiles": len(self.plan),
             "tile_px": self.plan.tile_px,
             "context_px": self.plan.context_px,
+            "glass_level": self.bundle.card.glass_level,
         }
 
 
@@ -56,7 +59,8 @@ def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle], networks: Netw
         )
     with run.record.timed("load network"):
         predictors = [networks.get(bundle) for bundle in bundles]
-    return [Job(*parts) for parts in zip(bundles, predictors, plans, strict=True)]
+    sources = [_source(run, tissue, bundle) for bundle in bundles]
+    return [Job(*parts) for parts in zip(sources, bundles, predictors, plans, strict=True)]
 
 
 def run_jobs(run: Run, jobs: list[Job], scratch: Path) -> ComponentMap:
@@ -69,12 +73,19 @@ def run_jobs(run: Run, jobs: list[Job], scratch: Path) -> ComponentMap:
     return ComponentMap(probability, names, maps[0].spacing, maps[0].plan)
 
 
+def _source(run: Run, tissue: TissueMap, bundle: Bundle) -> Readable:
+    level = bundle.card.glass_level
+    if level is None:
+        return run.slide
+    return under_even_light(run.slide, tissue.white_point, level)
+
+
 def _component_map(run: Run, job: Job, scratch: Path) -> ComponentMap:
     settings, name = run.options.settings, job.bundle.card.name
     run.record.settings[name] = job.as_record()
     with run.record.timed("segment"):
         return segment(
-            run.slide,
+            job.source,
             job.plan,
             job.predict,
             FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),

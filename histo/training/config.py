@@ -34,6 +34,8 @@ class LabelConfig(StrictModel):
     )
     reach_px: int = Field(2, ge=0, le=16, description="registration error the loss forgives")
     background_weight: float = Field(0.2, ge=0, le=1, description="weight of glass around a core")
+    correlation: float = Field(0.0, ge=0, description="weight of 1 - r beside the entropy's 1")
+    correlation_px: float = Field(2.0, gt=0, description="sigma at which r is taken")
 
 
 class AugmentationConfig(StrictModel):
@@ -86,6 +88,7 @@ class CardText(StrictModel):
     tile_px: int = 512
     context_px: int
     blend_px: int = 16
+    glass_level: int | None = Field(None, ge=1, le=255)
     data: list[DataSource]
     intended_use: str
     failure_modes: list[str]
@@ -105,14 +108,23 @@ class SlideData(StrictModel):
     """Slides and annotations named by a manifest."""
 
     kind: Literal["slides"]
-    manifest: str
+    manifest: str = Field(description="one that ships, or the path of a CSV file")
     folds: int = Field(0, ge=0, description="by patient; 0: the manifest's own train, val, test")
     epoch: int = Field(2000, ge=1, description="samples an epoch")
+    validation: int = Field(64, ge=1, description="fixed samples that are watched in training")
     absent_share: float = Field(0.25, ge=0, le=1)
     hard_share: float = Field(0.0, ge=0, le=1)
     glass_share: float = Field(0.0, ge=0, le=1)
     open_slides: int = Field(8, ge=1)
     stretch: int = Field(0, ge=0)
+    draw_by: Literal["patient", "site"] = Field("patient", description="who is drawn alike")
+    focal_gamma: float = Field(0.0, description="0: cross-entropy; 1 or more: focal loss")
+    present_weights: dict[Component, float] = Field(
+        default_factory=dict, description="how much more a pixel counts where a component is"
+    )
+    rules: dict[Component, Literal["haematoxylin", "collagen"]] = Field(
+        default_factory=dict, description="the simple rule that the figures stand beside"
+    )
 
 
 class PaintedData(StrictModel):

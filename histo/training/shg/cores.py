@@ -13,7 +13,7 @@ from histo.errors import ConfigError, TissueError
 from histo.geometry import Spacing
 from histo.tissue import tissue_map
 from histo.training.config import LabelConfig
-from histo.training.shg.rows import read_image, read_rows, read_spacing
+from histo.training.shg.rows import in_light, read_image, read_rows, read_spacing
 
 __all__ = ["Core", "otsu_threshold", "read_cores"]
 
@@ -54,8 +54,12 @@ class Core:
         return np.asarray(ndimage.binary_fill_holes(self.tissue), dtype=np.bool_)
 
 
-def read_cores(manifest: Path, root: Path, label: LabelConfig) -> list[Core]:
+def read_cores(
+    manifest: Path, root: Path, label: LabelConfig, glass_level: int | None = None
+) -> list[Core]:
     """Read every core of a manifest (columns core, organ, image, label, um_per_px).
+
+    With ``glass_level`` each image is brought to that light, as slides are before scoring.
 
     Raises
     ------
@@ -64,11 +68,13 @@ def read_cores(manifest: Path, root: Path, label: LabelConfig) -> list[Core]:
         twice, or a file shows no tissue.
     """
     rows = read_rows(manifest, _COLUMNS)
-    return [_core(cells, where, root, label) for where, cells in rows]
+    return [_core(cells, where, root, label, glass_level) for where, cells in rows]
 
 
-def _core(cells: dict[str, str], where: str, root: Path, label: LabelConfig) -> Core:
-    rgb = read_image(root, cells["image"], "RGB", where)
+def _core(
+    cells: dict[str, str], where: str, root: Path, label: LabelConfig, glass_level: int | None
+) -> Core:
+    rgb = in_light(read_image(root, cells["image"], "RGB", where), glass_level)
     raw = read_image(root, cells["label"], "L", where)
     if rgb.shape[:2] != raw.shape:
         raise ConfigError(f"{where}: image is {rgb.shape[:2]} px, its label {raw.shape}.")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from histo.errors import ConfigError
-from histo.training.shg.rows import read_image, read_rows, read_spacing
+from histo.training.shg.rows import in_light, read_image, read_rows, read_spacing
 
 __all__ = ["CounterExample", "read_counter_examples"]
 
@@ -41,11 +41,14 @@ class CounterExample:
         return self.weight > 0
 
 
-def read_counter_examples(manifest: Path, root: Path, um_per_px: float) -> list[CounterExample]:
+def read_counter_examples(
+    manifest: Path, root: Path, um_per_px: float, glass_level: int | None = None
+) -> list[CounterExample]:
     """Read counter-examples (columns sample, organ, image, mask, um_per_px).
 
     Any colour but black in the mask says "absent". Images are reduced by the whole number that
-    comes nearest to ``um_per_px``; a pixel counts as absent if all it is made of is.
+    comes nearest to ``um_per_px``; a pixel counts as absent if all it is made of is. With
+    ``glass_level`` they are brought to that light.
 
     Raises
     ------
@@ -53,11 +56,16 @@ def read_counter_examples(manifest: Path, root: Path, um_per_px: float) -> list[
         With the row number, if a column, a file or a number is missing or wrong, or a sample is
         listed twice.
     """
-    return [_read(cells, where, root, um_per_px) for where, cells in read_rows(manifest, _COLUMNS)]
+    return [
+        _read(cells, where, root, um_per_px, glass_level)
+        for where, cells in read_rows(manifest, _COLUMNS)
+    ]
 
 
-def _read(cells: dict[str, str], where: str, root: Path, um_per_px: float) -> CounterExample:
-    rgb = read_image(root, cells["image"], "RGB", where)
+def _read(
+    cells: dict[str, str], where: str, root: Path, um_per_px: float, glass_level: int | None
+) -> CounterExample:
+    rgb = in_light(read_image(root, cells["image"], "RGB", where), glass_level)
     mask = read_image(root, cells["mask"], "L", where)
     if rgb.shape[:2] != mask.shape:
         raise ConfigError(f"{where}: image is {rgb.shape[:2]} px, its mask {mask.shape}.")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from histo.nn.correlation import correlation_loss
 from histo.nn.losses import masked_dice, shift_tolerant
 from histo.nn.network import StromaNetwork
-from histo.training.config import TrainingConfig
+from histo.training.config import LabelConfig, TrainingConfig
 from histo.training.loop.fit import FitFiles, fit
 from histo.training.loop.module import Loss
 from histo.training.loop.start import new_network
@@ -16,13 +17,20 @@ from histo.training.samples.crops import Crops, Sample
 __all__ = ["fit_cores", "shg_loss"]
 
 
-def shg_loss(reach_px: int, dice_weight: float) -> Loss:
-    """Return cross-entropy that forgives a shift of ``reach_px``, plus Dice."""
+def shg_loss(label: LabelConfig, dice_weight: float) -> Loss:
+    """Return cross-entropy that forgives a shift, plus Dice, plus what correlation lacks."""
 
     def loss(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        entropy = shift_tolerant(logits, target, weight, reach_px=reach_px).mean()
+        entropy = shift_tolerant(logits, target, weight, reach_px=label.reach_px).mean()
         dice = masked_dice(logits, target, weight).mean()
-        return {"loss": entropy + dice_weight * dice, "entropy": entropy, "dice": dice}
+        total = entropy + dice_weight * dice
+        figures = {"entropy": entropy, "dice": dice}
+        if label.correlation:
+            figures["correlation"] = correlation_loss(
+                logits, target, weight, sigma_px=label.correlation_px
+            )
+            total = total + label.correlation * figures["correlation"]
+        return {"loss": total, **figures}
 
     return loss
 
@@ -49,7 +57,7 @@ def fit_cores(
         counter_share=data.counter_examples.share if data.counter_examples else 0.0,
     )
     network = new_network(config, crops, imagenet)
-    loss = shg_loss(data.label.reach_px, optim.dice_weight)
+    loss = shg_loss(data.label, optim.dice_weight)
     return fit(
         network, crops, config, loss, files=FitFiles(folder) if folder else None, progress=progress
     )

@@ -9,8 +9,10 @@ from PIL import Image
 
 from histo.errors import ConfigError
 from histo.geometry import Spacing
+from histo.slides.relit import relight
+from histo.tissue import white_point
 
-__all__ = ["read_image", "read_rows", "read_spacing"]
+__all__ = ["in_light", "read_image", "read_rows", "read_spacing"]
 
 
 def read_rows(manifest: Path, columns: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
@@ -76,3 +78,8 @@ def read_image(root: Path, name: str, mode: str, where: str) -> NDArray[np.uint8
         raise ConfigError(f"{where}: {name} is not in the data folder.") from fault
     except OSError as fault:
         raise ConfigError(f"{where}: {name} cannot be read as an image.") from fault
+
+
+def in_light(rgb: NDArray[np.uint8], glass_level: int | None) -> NDArray[np.uint8]:
+    """Return an image with its glass at a grey level, or as it is where none is asked for."""
+    return rgb if glass_level is None else relight(rgb, white_point(rgb), glass_level)

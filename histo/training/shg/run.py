@@ -38,7 +38,9 @@ def train_on_cores(
     tenth step, the figures of every core and the maps made of it while held out.
     """
     root = data_root(config)
-    cores = read_cores(shipped("data_manifests") / data.manifest, root, data.label)
+    cores = read_cores(
+        shipped("data_manifests") / data.manifest, root, data.label, config.card.glass_level
+    )
     counter = _counter_examples(config, data, root)
     say(
         f"{len(cores)} cores of {len({core.organ for core in cores})} organs, "
@@ -68,4 +70,4 @@ def _counter_examples(config: TrainingConfig, data: ShgData, root: Path) -> list
     if data.counter_examples is None:
         return []
     manifest = shipped("data_manifests") / data.counter_examples.manifest
-    return read_counter_examples(manifest, root, config.card.um_per_px)
+    return read_counter_examples(manifest, root, config.card.um_per_px, config.card.glass_level)
