@@ -7,7 +7,7 @@ import warnings
 import typer
 
 from histo import __version__
-from histo.cli import agree, case, data, demo, doctor, infer, info, models, train
+from histo.cli import agree, case, data, demo, doctor, evaluate, infer, info, models, train
 from histo.vocabulary import RESEARCH_USE
 
 __all__ = ["app", "run"]
@@ -27,6 +27,7 @@ app.command("agree")(agree.agree)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(data.app, name="data")
 
 

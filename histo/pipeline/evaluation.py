@@ -1,0 +1,243 @@
+"""From a bundle and a manifest to every figure of how well they agree."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from histo.config import InferenceSettings
+from histo.errors import ConfigError
+from histo.nn import Bundle, load_bundle
+from histo.nn.card import Card
+from histo.outputs.case_pictures import Case, CasePicture
+from histo.outputs.evaluation_files import EvaluationReport
+from histo.pipeline.judging import Judge
+from histo.pipeline.options import Progress
+from histo.provenance import file_sha256
+from histo.training.evaluation.calibration import temperature_of
+from histo.training.evaluation.counts import RowCounts, added, count_row
+from histo.training.evaluation.evaluation import Evaluation
+from histo.training.evaluation.levels import dice
+from histo.training.evaluation.thresholds import threshold_of
+from histo.training.manifests.manifest import Manifest, ManifestRow, read_manifest
+from histo.vocabulary import Component
+
+__all__ = ["EvaluationOptions", "evaluate_bundle"]
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What is evaluated, and how.
+
+    Attributes
+    ----------
+    split
+        Rows of this split, or "all".
+    threshold_from
+        Split the thresholds are chosen on; None keeps the card's. Never the one evaluated.
+    root
+        Folder that files of the manifest are relative to; its own if None.
+    settings
+        Device, precision, tile, batch and threads.
+    seed
+        Of the resampled intervals.
+    """
+
+    split: str = "test"
+    threshold_from: str | None = None
+    root: Path | None = None
+    settings: InferenceSettings = field(default_factory=InferenceSettings)
+    seed: int = 0
+
+
+def evaluate_bundle(
+    name: str | Path,
+    manifest: Path,
+    options: EvaluationOptions | None = None,
+    *,
+    progress: Progress | None = None,
+) -> EvaluationReport:
+    """Run a bundle over the annotated rows of a manifest and compare.
+
+    Network, tiles, blending and canvas are those of `histo.pipeline.score_slide`. Pixels count
+    where the annotation knows the component, tissue or not; nothing else is looked at.
+
+    Parameters
+    ----------
+    name
+        A bundle's name or folder.
+    manifest
+        The rows; see `histo.training.manifests`.
+    options
+        Split, thresholds and settings.
+    progress
+        Called with (stage, done, total).
+
+    Raises
+    ------
+    HistoError
+        In one sentence: the bundle, the manifest, a row of it, or that no row fits.
+    """
+    options = options or EvaluationOptions()
+    if options.threshold_from is not None and options.split in ("all", options.threshold_from):
+        raise ConfigError(
+            f"thresholds chosen on {options.threshold_from} rows flatter when judged on "
+            f"{options.split} rows; choose and judge on different splits."
+        )
+    tell = progress or (lambda _stage, _done, _total: None)
+    bundle, read = load_bundle(name), read_manifest(manifest)
+    card = bundle.card
+    warnings: list[str] = []
+    with TemporaryDirectory(prefix="histo-", ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        judge = Judge(bundle, options.root or read.root, options.settings, scratch, tell)
+        rows = _Rows(read, judge, card, scratch, warnings)
+        thresholds, temperatures = dict(card.thresholds), None
+        if options.threshold_from is not None:
+            chosen_on = rows.counted(options.threshold_from, thresholds)
+            thresholds |= _chosen(chosen_on, thresholds, warnings)
+            temperatures = _temperatures(chosen_on)
+        evaluation = Evaluation(
+            tuple(rows.counted(options.split, thresholds)), thresholds, options.seed
+        )
+        cases = _cases(evaluation, scratch)
+    if options.split in ("train", "all"):
+        warnings.append("Rows of split train taught the network: figures on them flatter.")
+    return EvaluationReport(
+        bundle=_identity(bundle),
+        manifest_sha256=file_sha256(manifest),
+        split=options.split,
+        evaluation=evaluation,
+        threshold_from=options.threshold_from,
+        temperatures=temperatures,
+        cases=cases,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a manifest, counted split by split."""
+
+    manifest: Manifest
+    judge: Judge
+    card: Card
+    scratch: Path
+    warnings: list[str]
+
+    def counted(self, split: str, thresholds: Mapping[Component, float]) -> list[RowCounts]:
+        """Return the counts of the rows of a split that fit the bundle; keep their pictures."""
+        found = []
+        for number, row in self._fitting(split):
+            judged = self.judge.judge(row, number)
+            if judged is None:
+                self.warnings.append(
+                    f"Row {number} was left out: its annotation knows nothing of "
+                    f"{' or '.join(self.card.components)}."
+                )
+                continue
+            compared, picture = judged
+            found.append(count_row(compared, thresholds))
+            picture.save(_picture_file(self.scratch, compared.name))
+        if not found:
+            reasons = " ".join(dict.fromkeys(self.warnings))
+            raise ConfigError(f"no {split} row can be compared. {reasons}")
+        return found
+
+    def _fitting(self, split: str) -> Iterator[tuple[int, ManifestRow]]:
+        manifest = self.manifest
+        rows = [
+            (number, row)
+            for number, row in zip(manifest.numbers, manifest.rows, strict=True)
+            if split in ("all", row.split)
+        ]
+        if not rows:
+            there = ", ".join(sorted({row.split or "none" for row in manifest.rows}))
+            raise ConfigError(
+                f"{manifest.path.name} has no row of split {split} (it has: {there}); "
+                "give another --split, or --split all."
+            )
+        misfits = Counter(filter(None, (_misfit(row, self.card) for _, row in rows)))
+        for why, count in misfits.items():
+            self.warnings.append(f"{count} {split} rows were left out: {why}.")
+        for number, row in rows:
+            if not _misfit(row, self.card):
+                beside = manifest.root / row.class_map  # though the images may be elsewhere
+                found = {"class_map": str(beside.resolve())} if beside.is_file() else {}
+                yield number, row.model_copy(update=found)
+
+
+def _misfit(row: ManifestRow, card: Card) -> str:
+    """Return why a row cannot judge a bundle, as the rest of a sentence; "" if it can."""
+    if not row.annotation:
+        return "nothing is annotated on them"
+    if row.stain not in card.stains:
+        return f"they are {row.stain}, and {card.name} learnt {' and '.join(card.stains)}"
+    if card.markers and row.marker is not None and row.marker not in card.markers:
+        return f"they show {row.marker}, and {card.name} learnt {' and '.join(card.markers)}"
+    if row.known_components and not set(row.known_components) & set(card.components):
+        return (
+            f"{' and '.join(row.known_components)} is known of them, and {card.name} finds "
+            f"{' and '.join(card.components)}"
+        )
+    return ""
+
+
+def _chosen(
+    rows: Sequence[RowCounts], fallback: Mapping[Component, float], warnings: list[str]
+) -> dict[Component, float]:
+    """Return the thresholds that rows of the validation split ask for, where they say."""
+    found = {}
+    for component in fallback:
+        try:
+            found[component] = threshold_of(added(rows, component).levels, component)
+        except ConfigError as fault:
+            warnings.append(f"The card's threshold stays: {fault}")
+    return found
+
+
+def _temperatures(rows: Sequence[RowCounts]) -> dict[Component, float]:
+    known = {component for row in rows for component in row.components}
+    found = {c: temperature_of(added(rows, c).levels) for c in Component if c in known}
+    return {component: value for component, value in found.items() if value == value}
+
+
+def _cases(evaluation: Evaluation, scratch: Path) -> tuple[Case, ...]:
+    """Return best, median and worst row of each component by Dice, with their pictures."""
+    cases = []
+    for component in evaluation.components:
+        cut = evaluation.thresholds[component]
+        found = [
+            (float(dice(row.components[component].levels, cut)), row.name)
+            for row in evaluation.rows
+            if component in row.components
+        ]
+        ranked = sorted(entry for entry in found if entry[0] == entry[0])
+        for rank, place in _ranks(len(ranked)).items():
+            value, name = ranked[place]
+            picture = CasePicture.load(_picture_file(scratch, name))
+            cases.append(Case(rank, name, component, value, picture))
+    return tuple(cases)
+
+
+def _ranks(count: int) -> dict[str, int]:
+    """Return which of so many rows, from the worst up, are shown, and what they are called."""
+    if count < 2:
+        return {"the only row": 0} if count else {}
+    ranks = {"best": count - 1, "median": (count - 1) // 2, "worst": 0}
+    return ranks if count > 2 else {"best": 1, "worst": 0}
+
+
+def _picture_file(scratch: Path, name: str) -> Path:
+    return scratch / f"{name.replace(' ', '-')}.npz"
+
+
+def _identity(bundle: Bundle) -> dict[str, str]:
+    card = bundle.card
+    return {
+        "name": card.name,
+        "version": card.version,
+        "sha256": bundle.sha256,
+        "licence": card.licence,
+    }
