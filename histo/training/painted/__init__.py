@@ -1,0 +1,1 @@
+"""Immunostain painted on real tissue: see `histo.training.painted.run`."""
