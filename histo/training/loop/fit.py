@@ -21,9 +21,18 @@ __all__ = ["FitFiles", "fit"]
 
 @dataclass(frozen=True)
 class FitFiles:
-    """Where a training writes: ``metrics.csv`` and checkpoints."""
+    """Where a training writes: ``metrics.csv`` and checkpoints.
+
+    Attributes
+    ----------
+    folder
+        Made if it is not there.
+    resume
+        Whether to go on from ``last.ckpt`` in it.
+    """
 
     folder: Path
+    resume: bool = False
 
 
 def fit(
@@ -32,6 +41,7 @@ def fit(
     config: TrainingConfig,
     loss: Loss,
     *,
+    validation: Dataset[Any] | None = None,
     files: FitFiles | None = None,
     progress: bool = True,
 ) -> StromaNetwork:
@@ -48,6 +58,8 @@ def fit(
         Of the experiment; ``optim`` and ``seed`` are used.
     loss
         What is made smaller.
+    validation
+        Fixed samples, looked at now and then; each is used once.
     files
         Where to write; nowhere if None.
     progress
@@ -62,6 +74,7 @@ def fit(
         pin_memory=torch.cuda.is_available(),
     )
     module = SegmentationModule(network.to(memory_format=torch.channels_last), optim, loss)
+    del validation  # looked at from the next change on
     module.train()  # Lightning trains each part in the mode it finds it in
     trainer = _trainer(optim, files, progress=progress)
     with warnings.catch_warnings():
