@@ -14,7 +14,7 @@ from histo.scoring.frame import (
     uint8_threshold,
 )
 from histo.scoring.score import Score
-from histo.vocabulary import Exclusion
+from histo.vocabulary import Component, Exclusion
 
 __all__ = ["AreaCounts", "area_counts", "area_scores", "count_strip"]
 
@@ -152,7 +152,8 @@ def area_scores(
     -------
     list of Score
         ``tissue_mm2``, ``measurable_tissue_mm2``, then for each component
-        ``<component>_mm2`` and ``<component>_fraction_of_tissue``, then
+        (but ``cell``, which holds centres) ``<component>_mm2`` and
+        ``<component>_fraction_of_tissue``, then
         ``excluded_<reason>_mm2``, ``excluded_total_mm2``, ``excluded_fraction_of_tissue``.
 
     Raises
@@ -169,6 +170,8 @@ def area_scores(
         _amount("measurable_tissue_mm2", counts.measurable_px, spacing, _MEASURABLE),
     ]
     for name, cut, pixels in zip(names, cuts, counts.positive_px, strict=True):
+        if name == Component.CELL:
+            continue
         what = f"{name} at probability >= {cut:.3g} in measurable tissue"
         scores += _component_scores(name, what, pixels, counts, spacing)
     return scores + _ledger(counts, spacing)

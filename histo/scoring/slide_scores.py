@@ -11,7 +11,7 @@ from histo.geometry import Box
 from histo.scoring.areas import area_scores
 from histo.scoring.composites import StainedArea, asi_score
 from histo.scoring.frame import ComponentProbabilities, TissueMasks, masks_in_frame, uint8_threshold
-from histo.scoring.macrophages.cells import Cells, CellSettings, find_cells
+from histo.scoring.macrophages.cells import CENTRES, Cells, CellSettings, find_cells
 from histo.scoring.macrophages.hotspot_scores import hot_spot_scores
 from histo.scoring.macrophages.hotspots import HotSpots, HotSpotSettings, find_hot_spots
 from histo.scoring.macrophages.tam import count_tam, count_tam_zones
@@ -35,10 +35,14 @@ _FROM_HE = "inferred from H&E, experimental"
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Scales and fields of every score, grouped by idea."""
+    """Scales and fields of every score, grouped by idea.
+
+    ``cells`` finds macrophages in their own map, ``centres`` in a map of cell centres.
+    """
 
     regions: RegionSettings = field(default_factory=RegionSettings)
     cells: CellSettings = field(default_factory=CellSettings)
+    centres: CellSettings = CENTRES
     hot_spots: HotSpotSettings = field(default_factory=HotSpotSettings)
     fields: FieldSettings = field(default_factory=FieldSettings)
 
@@ -111,10 +115,7 @@ def slide_scores(
         scores += _cautioned(zone_scores(found.by_zone(), regions, rings), found)
     if not found.has(Component.MACROPHAGE):
         return SlideScores(scores, regions)
-    plane = component_map.probability[component_map.components.index(Component.MACROPHAGE)]
-    cut = replace(settings.cells, threshold=thresholds[Component.MACROPHAGE])
-    cells = find_cells(plane, regions.spacing, cut)
-    cells = cells.select(points_inside(cells.points, regions.eligible))
+    cells = _macrophages(found, settings)
     home = found.home()
     hot = find_hot_spots(cells.points, home.mask, regions.spacing, settings.hot_spots)
     scores += _tam_scores(found, cells, home, rings) + hot_spot_scores(hot, settings.hot_spots)
@@ -174,6 +175,17 @@ class _Home(NamedTuple):
 
     name: str
     mask: Mask
+
+
+def _macrophages(found: _Found, settings: ScoreSettings) -> Cells:
+    """Return the peaks of the map of centres, where there is one; else of the macrophage map."""
+    source, how = Component.MACROPHAGE, settings.cells
+    if found.has(Component.CELL):
+        source, how = Component.CELL, settings.centres
+    plane = found.component_map.probability[found.component_map.components.index(source)]
+    how = replace(how, threshold=found.thresholds[source])
+    cells = find_cells(plane, found.regions.spacing, how)
+    return cells.select(points_inside(cells.points, found.regions.eligible))
 
 
 def _with_collagen(scores: list[Score], found: _Found) -> list[Score]:

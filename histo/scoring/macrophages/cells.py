@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 from histo.geometry import Box, Spacing
 from histo.scoring.macrophages.plateaus import Plateaus, join_plateaus
 
-__all__ = ["CellSettings", "Cells", "blocks", "find_cells", "smoothed_levels"]
+__all__ = ["CENTRES", "CellSettings", "Cells", "blocks", "find_cells", "smoothed_levels"]
 
 LEVELS = 65_280
 # Smoothed probability 1.0 as uint16: 255 * 256, so that unsmoothed uint8 maps stay exact. Steps
@@ -56,6 +56,10 @@ class CellSettings:
             raise ValueError(f"a threshold is above 0 and at most 1, found {self.threshold}")
         if min(self.sigma_um, self.min_distance_um, self.reach_um) < 0:
             raise ValueError("distances are 0 µm or more")
+
+
+CENTRES = CellSettings(sigma_um=1.0, min_distance_um=5.0)
+"""For a map of centres (a peak of about 2 µm a nucleus), where cells need no parting."""
 
 
 @dataclass(frozen=True, eq=False)
