@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from histo.errors import ConfigError, HistoError
 from histo.vocabulary import Component, Device, Marker, Precision, Stain
@@ -114,9 +114,24 @@ class PanelEntry(StrictModel):
     stain: Stain
     marker: Marker | None = None
     bundles: list[str] = Field(min_length=1)
-    rename: dict[str, Component] = Field(
-        default_factory=dict, description="bundle output -> component, e.g. positive: macrophage"
+    rename: dict[Component, Component | None] = Field(
+        default_factory=dict,
+        description="output -> component, e.g. positive: macrophage; null where it means nothing",
     )
+
+    @field_validator("rename")
+    @classmethod
+    def _centres_stay_centres(
+        cls, rename: dict[Component, Component | None]
+    ) -> dict[Component, Component | None]:
+        """Refuse a map of centres under the name of an area, and the other way round."""
+        for output, name in rename.items():
+            if name is not None and (output == Component.CELL) != (name == Component.CELL):
+                raise ValueError(
+                    f"{output} cannot be called {name}: {Component.CELL} holds centres to be "
+                    f"counted, every other component an area; use null to leave it out"
+                )
+        return rename
 
 
 class Panel(StrictModel):

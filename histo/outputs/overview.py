@@ -136,7 +136,7 @@ def _overlay(plain: NDArray[np.uint8], results: SlideResults, frame: Frame) -> N
     rgb: NDArray[np.float32] = 0.30 * plain + 0.45 * grey + np.float32(0.25 * 255)
     component_map, tissue_map = results.component_map, results.tissue_map
     if component_map is not None:
-        for index, name in enumerate(component_map.components):
+        for index, name in results.areas:
             cut = results.thresholds[name]
             covered = component_coverage(component_map, index, cut, tissue_map, frame)
             rgb = blend(rgb, COLOURS[name], np.float32(0.55) * covered)

@@ -37,15 +37,17 @@ def page_text(results: SlideResults) -> list[tuple[str, str]]:
 
 
 def _headline(results: SlideResults, scores: dict[str, Score]) -> str:
-    components = () if results.component_map is None else results.component_map.components
     parts = [
         f"{name} {_percent(scores[f'{name}_fraction_of_tissue'].value)}"
-        for name in components
+        for _, name in results.areas
         if f"{name}_fraction_of_tissue" in scores
     ]
     if not parts:
         return "Tissue only: no component was measured"
     words = f"{', '.join(parts)} of measurable tissue"
+    density = scores.get("tam_density_tissue_per_mm2")
+    if density is not None and math.isfinite(density.value):
+        words += f", {density.value:.3g} macrophages per mm²"
     return words[0].upper() + words[1:]
 
 
@@ -67,8 +69,7 @@ def legend_entries(results: SlideResults) -> list[Entry]:
     """Return what the colours mean, and what was not measured."""
     scores = by_name(tuple(results.scores))
     entries = [Entry("outline", _with_area("tissue", "tissue_mm2", scores), COLOURS["tissue"])]
-    components = () if results.component_map is None else results.component_map.components
-    for name in components:
+    for _, name in results.areas:
         label = f"{name}, probability from {results.thresholds[name]:.2g}"
         entries.append(Entry("fill", _with_area(label, f"{name}_mm2", scores), COLOURS[name]))
     for reason in Exclusion:

@@ -1,4 +1,4 @@
-"""``regions.geojson``: outlines of tissue, exclusions and components, to open in QuPath."""
+"""``regions.geojson``: outlines and counted cells, to open in QuPath."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiPolygon
+from shapely import MultiPoint, MultiPolygon
 
 from histo.annotations import polygons_from_mask
 from histo.geometry import Spacing
@@ -44,7 +44,7 @@ def write_regions(path: Path, results: SlideResults) -> None:
 
 
 def region_features(results: SlideResults) -> Iterator[dict[str, Any]]:
-    """Yield one feature for tissue, each exclusion present, and each component present.
+    """Yield one feature for tissue, each exclusion and component present, and its cells' centres.
 
     Coordinates are (x, y) in level-0 pixels. Outlines are drawn for the eye: at most 2048 px
     along the longer side, without patches and holes under 50 µm² (or 8 pixels, where those are
@@ -55,6 +55,9 @@ def region_features(results: SlideResults) -> Iterator[dict[str, Any]]:
         feature = _feature(outline, results.slide.spacing)
         if feature is not None:
             yield feature
+    for name, points in results.cells.items():
+        if len(points) and results.component_map is not None:
+            yield _centres(name, points, results.component_map.spacing, results.slide.spacing)
 
 
 def _outlines(results: SlideResults) -> Iterator[_Outline]:
@@ -70,7 +73,7 @@ def _outlines(results: SlideResults) -> Iterator[_Outline]:
     if component_map is None:
         return
     frame = _frame(component_map.probability.shape[1:], component_map.spacing)
-    for index, name in enumerate(component_map.components):
+    for index, name in results.areas:
         cut = results.thresholds[name]
         covered = component_coverage(component_map, index, cut, tissue_map, frame)
         yield _Outline(name, covered >= 0.5, frame.spacing, {"threshold": f"{cut:.3g}"})
@@ -100,7 +103,7 @@ def _feature(outline: _Outline, slide: Spacing) -> dict[str, Any] | None:
         "properties": {
             "objectType": "annotation",
             "name": name,
-            "classification": {"name": name, "color": list(COLOURS.get(name, (128, 128, 128)))},
+            "classification": _classification(name),
             "isLocked": True,
             "measurements": {"outlined mm^2": spacing.area_mm2(polygons.area)},
             "metadata": metadata,
@@ -108,10 +111,34 @@ def _feature(outline: _Outline, slide: Spacing) -> dict[str, Any] | None:
     }
 
 
-def _in_slide_px(polygons: MultiPolygon, spacing: Spacing, slide: Spacing) -> dict[str, Any]:
+def _centres(
+    name: str, points: NDArray[np.float64], spacing: Spacing, slide: Spacing
+) -> dict[str, Any]:
+    """Return every counted cell as one annotation of points, apart from the outlined area."""
+    places = MultiPoint(points[:, ::-1])
+    return {
+        "type": "Feature",
+        "geometry": _in_slide_px(places, spacing, slide),
+        "properties": {
+            "objectType": "annotation",
+            "name": f"{name}: cells counted",
+            "classification": _classification(name),
+            "isLocked": True,
+            "measurements": {"cells": len(points)},
+        },
+    }
+
+
+def _classification(name: str) -> dict[str, Any]:
+    return {"name": name, "color": list(COLOURS.get(name, (128, 128, 128)))}
+
+
+def _in_slide_px(
+    shapes: MultiPolygon | MultiPoint, spacing: Spacing, slide: Spacing
+) -> dict[str, Any]:
     """Return the GeoJSON geometry in level-0 pixels, to a tenth of a pixel."""
     scale = np.array([spacing.col / slide.col, spacing.row / slide.row])
-    scaled = shapely.transform(polygons, lambda xy: np.round(xy * scale, 1))
+    scaled = shapely.transform(shapes, lambda xy: np.round(xy * scale, 1))
     geometry = scaled.geoms[0] if len(scaled.geoms) == 1 else scaled
     mapping: dict[str, Any] = json.loads(shapely.to_geojson(geometry))  # 5 times mapping()'s speed
     return mapping

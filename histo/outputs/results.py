@@ -19,6 +19,7 @@ from histo.scoring import (
     ScoreWarning,
     TissueMasks,
 )
+from histo.vocabulary import Component
 
 __all__ = ["RunLike", "SlideDescription", "SlideResults", "write_results"]
 
@@ -74,6 +75,9 @@ class SlideResults:
         Probability of each component; None where nothing answered.
     thresholds
         For each component the probability from which a pixel counts.
+    cells
+        For each component whose cells were counted their centres, ndarray of float64, shape
+        (N, 2): (row, col) in pixels of the component map.
     thumbnail : ndarray of uint8, shape (H, W, 3)
         The whole slide for the overview; :func:`histo.outputs.overview_um_per_px` says how fine.
     bundles
@@ -88,10 +92,17 @@ class SlideResults:
     thumbnail: NDArray[np.uint8]
     component_map: ComponentProbabilities | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    cells: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     not_measured: Sequence[NotMeasured] = ()
     warnings: Sequence[ScoreWarning] = ()
     bundles: Sequence[Mapping[str, Any]] = ()
     run: RunLike | None = None
+
+    @property
+    def areas(self) -> list[tuple[int, str]]:
+        """Plane and name of each component to be drawn; centres of cells have no area."""
+        names = () if self.component_map is None else self.component_map.components
+        return [(plane, name) for plane, name in enumerate(names) if name != Component.CELL]
 
 
 def write_results(folder: Path, results: SlideResults) -> list[Path]:

@@ -1,7 +1,10 @@
 """Which bundles answer for a slide."""
 
+from collections.abc import Iterable
+
 from histo.errors import ConfigError, StainError
 from histo.nn import Bundle, load_bundle
+from histo.pipeline.naming import Naming, naming_for
 from histo.pipeline.options import ScoreOptions
 from histo.stains import CLASH_CONFIDENCE, StainGuess
 from histo.vocabulary import Marker, Stain
@@ -13,7 +16,8 @@ def choose_bundles(guess: StainGuess, options: ScoreOptions) -> tuple[list[Bundl
     """Return the bundles that answer for a slide, and what the user should be told.
 
     The stain is the user's word if given, else what the pixels say. Both must agree where the
-    pixels are clear, and the bundle must have learnt that stain; ``force`` goes on all the same.
+    pixels are clear, and the bundle must have learnt that stain, and of an immunostain the marker;
+    ``force`` goes on all the same, brown without a marker is then scored as ``positive``.
 
     Raises
     ------
@@ -34,12 +38,9 @@ def choose_bundles(guess: StainGuess, options: ScoreOptions) -> tuple[list[Bundl
             f"{guess.confidence:.2f}; say what it is with --stain."
         )
     bundles = [load_bundle(name) for name in options.bundles or _panel_names(stain, options)]
-    for bundle in bundles:
-        if stain not in bundle.card.stains:
-            learnt = " and ".join(bundle.card.stains)
-            clash = f"bundle {bundle.card.name} learnt {learnt}, but the slide has {_called(stain)}"
-            notes.append(_forced(clash, "choose another --bundle", options))
-    _require_different_components(bundles)
+    for clash, remedy in _unlearnt(stain, bundles, options):
+        notes.append(_forced(clash, remedy, options))
+    _require_different_components(bundles, naming_for(stain, options))
     return bundles, notes
 
 
@@ -68,6 +69,32 @@ def _clashes(stain: Stain, guess: StainGuess, options: ScoreOptions) -> list[tup
     return found
 
 
+def _unlearnt(stain: Stain, bundles: list[Bundle], options: ScoreOptions) -> list[tuple[str, str]]:
+    """Return (what a bundle did not learn, what to do about it)."""
+    found = []
+    for card in (bundle.card for bundle in bundles):
+        if stain not in card.stains:
+            clash = f"bundle {card.name} learnt {_both(card.stains)}"
+            clash += f", but the slide has {_called(stain)}"
+            found.append((clash, "choose another --bundle"))
+        elif stain == Stain.HDAB and card.markers and options.marker is None:
+            clash = f"bundle {card.name} finds what is brown and cannot tell what that stands for"
+            found.append((clash, _say_marker(card.markers)))
+        elif stain == Stain.HDAB and card.markers and options.marker not in card.markers:
+            clash = f"bundle {card.name} learnt {_both(card.markers)}"
+            clash += f", but --marker says {options.marker}"
+            found.append((clash, "choose another --bundle"))
+    return found
+
+
+def _say_marker(markers: Iterable[Marker]) -> str:
+    return f"say it with --marker ({', '.join(markers)})"
+
+
+def _both(names: Iterable[str]) -> str:
+    return " and ".join(names)
+
+
 def _forced(clash: str, remedy: str, options: ScoreOptions) -> str:
     if not options.force:
         raise StainError(f"{clash}; {remedy}, or pass --force to go on.")
@@ -82,6 +109,12 @@ def _panel_names(stain: Stain, options: ScoreOptions) -> list[str]:
     panel = options.read_panel()
     marker = options.marker if stain == Stain.HDAB else None
     entry = panel.entry(stain, marker)
+    markers = [e.marker for e in panel.entries if e.stain == stain and e.marker is not None]
+    if entry is None and marker is None and markers:
+        raise StainError(
+            f"the slide has {stain}, and nothing says what its brown stands for; "
+            f"{_say_marker(markers)}, or in the file's name."
+        )
     if entry is None:
         asked = _called(stain) + (f" with marker {marker}" if marker else "")
         known = ", ".join(f"{e.stain}{f' {e.marker}' if e.marker else ''}" for e in panel.entries)
@@ -92,8 +125,13 @@ def _panel_names(stain: Stain, options: ScoreOptions) -> list[str]:
     return entry.bundles
 
 
-def _require_different_components(bundles: list[Bundle]) -> None:
-    names = [str(name) for bundle in bundles for name in bundle.card.components]
+def _require_different_components(bundles: list[Bundle], naming: Naming) -> None:
+    for bundle in bundles:
+        if not naming.components(bundle):
+            raise ConfigError(
+                f"the panel drops every output of bundle {bundle.card.name}; correct its rename."
+            )
+    names = [str(name) for bundle in bundles for name in naming.components(bundle)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(

@@ -18,6 +18,7 @@ from histo.outputs import (
     write_results,
 )
 from histo.pipeline.answering import choose_bundles, marker_of
+from histo.pipeline.naming import naming_for
 from histo.pipeline.networks import early_networks
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.pipeline.scores import score_map
@@ -26,6 +27,7 @@ from histo.pipeline.survey import SlideSurvey, survey_slide
 from histo.provenance import RunRecord, slide_fingerprint
 from histo.scoring import NotMeasured, Score, not_measured, warnings_for
 from histo.slides import open_slide
+from histo.vocabulary import Component
 
 __all__ = ["ScoredSlide", "score_slide"]
 
@@ -87,13 +89,15 @@ def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]
             seen = survey_slide(run.slide, run.options.roi)
         run = _with_marker(run, seen)
         bundles, notes = choose_bundles(seen.stain, run.options)
+        naming = naming_for(run.options.stain or seen.stain.stain, run.options)
         jobs = plan_jobs(run, seen.tissue, bundles, networks)
     run.record.slide |= seen.as_record(run.slide)
     run.record.bundles = [_identity(bundle) for bundle in bundles]
     for note in [*run.slide.info.notes, *notes]:
         run.record.warn(note)
+    thresholds = naming.thresholds(bundles)
     with _scratch(folder) as scratch:
-        return _write(folder, run, seen, bundles, run_jobs(run, jobs, scratch))
+        return _write(folder, run, seen, thresholds, run_jobs(run, jobs, naming, scratch))
 
 
 def _with_marker(run: Run, seen: SlideSurvey) -> Run:
@@ -124,14 +128,14 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _write(
-    folder: Path, run: Run, seen: SlideSurvey, bundles: list[Bundle], found: ComponentMap
+    folder: Path, run: Run, seen: SlideSurvey, thresholds: dict[str, float], found: ComponentMap
 ) -> tuple[list[Score], list[NotMeasured]]:
     """Score the component map and write every file of the result."""
     slide, record = run.slide, run.record
     run.tell("results", 0, 1)
-    thresholds = {str(k): v for bundle in bundles for k, v in bundle.card.thresholds.items()}
     with record.timed("scores"):
-        scores = score_map(run, seen, found, thresholds)
+        scored = score_map(run, seen, found, thresholds)
+        scores, cells = scored.scores, scored.cells
         cautions = warnings_for(scores, run.options.read_panel().warnings)
     for caution in cautions:
         record.warn(caution.message)
@@ -153,6 +157,7 @@ def _write(
         thumbnail=thumbnail,
         component_map=found,
         thresholds=thresholds,
+        cells={} if cells is None else {Component.MACROPHAGE: cells.points},
         not_measured=missing,
         warnings=cautions,
         bundles=record.bundles,

@@ -1,6 +1,7 @@
 """From a component map to scores: areas and places first, then fibres in sampled fields."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from histo.inference import ComponentMap
 from histo.pipeline.dab import dab_density
@@ -11,13 +12,16 @@ from histo.scoring import Score
 from histo.scoring.specification import specification
 from histo.vocabulary import Component, Stain
 
+if TYPE_CHECKING:
+    from histo.scoring.slide_scores import SlideScores
+
 __all__ = ["score_map"]
 
 
 def score_map(
     run: Run, seen: SlideSurvey, found: ComponentMap, thresholds: Mapping[str, float]
-) -> list[Score]:
-    """Return every score of a slide.
+) -> "SlideScores":
+    """Return every score of a slide, and the cells that were counted.
 
     Parameters
     ----------
@@ -31,7 +35,7 @@ def score_map(
         For each component the probability from which a pixel counts.
     """
     # Imported here: SciPy's trees and transforms are not needed to reach the first tile.
-    from histo.scoring.slide_scores import slide_scores
+    from histo.scoring.slide_scores import SlideScores, slide_scores
     from histo.scoring.sma import h_score_scores
 
     stain = run.options.stain or seen.stain.stain
@@ -42,11 +46,11 @@ def score_map(
         scores = scores + h_score_scores(density, placed.regions)
     _check(run, scores, found.spacing.mean)
     fields = run.options.fibre_fields
-    if Component.COLLAGEN not in found.components or not fields:
-        return scores
-    return scores + collagen_architecture(
-        run.slide, seen.tissue, found, stain, thresholds=thresholds, fields=fields
-    )
+    if Component.COLLAGEN in found.components and fields:
+        scores = scores + collagen_architecture(
+            run.slide, seen.tissue, found, stain, thresholds=thresholds, fields=fields
+        )
+    return SlideScores(scores, cells=placed.cells)
 
 
 def _check(run: Run, scores: list[Score], um_per_px: float) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from histo.errors import ConfigError
 from histo.inference import ComponentMap, FlowSettings, Readable, Target, TilePlan, segment
 from histo.nn import Bundle, Predictor
+from histo.pipeline.naming import Naming
 from histo.pipeline.networks import Networks, plan_bundle
 from histo.pipeline.options import Run
 from histo.slides.relit import under_even_light
@@ -63,9 +64,9 @@ def plan_jobs(run: Run, tissue: TissueMap, bundles: list[Bundle], networks: Netw
     return [Job(*parts) for parts in zip(sources, bundles, predictors, plans, strict=True)]
 
 
-def run_jobs(run: Run, jobs: list[Job], scratch: Path) -> ComponentMap:
+def run_jobs(run: Run, jobs: list[Job], naming: Naming, scratch: Path) -> ComponentMap:
     """Run the networks over their tiles and put their components on one canvas."""
-    maps = [_component_map(run, job, scratch) for job in jobs]
+    maps = [_component_map(run, job, naming, scratch) for job in jobs]
     if len(maps) == 1:
         return maps[0]
     probability = np.concatenate([one.probability for one in maps])
@@ -80,14 +81,14 @@ def _source(run: Run, tissue: TissueMap, bundle: Bundle) -> Readable:
     return under_even_light(run.slide, tissue.white_point, level)
 
 
-def _component_map(run: Run, job: Job, scratch: Path) -> ComponentMap:
+def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> ComponentMap:
     settings, name = run.options.settings, job.bundle.card.name
-    run.record.settings[name] = job.as_record()
+    run.record.settings[name] = {**job.as_record(), "outputs": naming.as_record(job.bundle)}
     with run.record.timed("segment"):
         return segment(
             job.source,
             job.plan,
-            job.predict,
+            naming.apply(job.predict),
             FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),
             scratch=scratch,
             progress=lambda done, total: run.tell(name, done, total),
