@@ -1,12 +1,12 @@
 """What one row adds to every figure: counts, never ratios, so that rows add up in any order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histo.scoring.macrophages.cells import CellSettings, find_cells
+from histo.scoring.macrophages.cells import CENTRES, CellSettings, find_cells
 from histo.scoring.macrophages.matching import MATCH_RADII_UM, MatchCounts, match_counts
 from histo.scoring.space.windows import points_inside
 from histo.training.evaluation.judged import Judged
@@ -101,8 +101,9 @@ def _count_cells(
 ) -> tuple[MatchCounts, ...]:
     """Find cells in the map as scoring does, and match them with the annotated ones."""
     known = judged.known[index]
+    how = CENTRES if judged.components[index] == Component.CELL else CellSettings()
     detected = find_cells(
-        judged.probability[index], judged.spacing, CellSettings(threshold=threshold)
+        judged.probability[index], judged.spacing, replace(how, threshold=threshold)
     )
     points = detected.points[points_inside(detected.points, known)]
     annotated = true[points_inside(true, known)]
