@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from histo.config import StrictModel
 from histo.nn.card import DataSource, NetworkSpec
+from histo.stains import Dye
 from histo.stains.simulate import SimulationSpec
 from histo.vocabulary import Component, Marker, Stain
 
@@ -42,6 +43,10 @@ class AugmentationConfig(StrictModel):
     """Ranges of the random changes a crop goes through."""
 
     scale: tuple[float, float] = (0.75, 1.35)
+    dyes: tuple[()] | tuple[Dye, Dye] = Field(
+        (Dye.HAEMATOXYLIN, Dye.EOSIN),
+        description="whose amounts and vectors vary; none: any colour, for stains without a pair",
+    )
     stain_gain: float = Field(0.35, ge=0, le=1, description="spread of stain amounts")
     stain_vector: float = Field(0.06, ge=0, le=1, description="spread of stain vectors")
     white_shift: float = Field(0.12, ge=0, le=1, description="spread of the white point")
@@ -52,20 +57,32 @@ class AugmentationConfig(StrictModel):
 
 
 class OptimConfig(StrictModel):
-    """Optimiser, schedule and length."""
+    """Optimiser, schedule, length, and what is looked at and kept on the way."""
 
     steps: int = Field(1500, ge=1)
-    batch: int = Field(16, ge=1)
+    batch: int = Field(16, ge=1, description="samples a step, over all processes")
     crop_px: int = Field(256, ge=64)
     lr: float = Field(2e-3, gt=0)
     encoder_lr_share: float = Field(0.25, gt=0, le=1)
     weight_decay: float = Field(1e-2, ge=0)
+    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
     warmup_share: float = Field(0.1, ge=0, lt=1)
     dice_weight: float = Field(0.3, ge=0)
     ema_decay: float = Field(0.99, ge=0, lt=1)
+    validate_every: int = Field(0, ge=0, description="steps; 0: once an epoch")
+    patience: int = Field(0, ge=0, description="validations without gain before an end; 0: none")
+    keep: Literal["best", "last"] = "best"
+    checkpoint_every: int = Field(200, ge=1, description="steps")
+    compile: bool = False
     workers: int = Field(0, ge=0, description="loader processes a training")
     jobs: int = Field(2, ge=1, description="folds trained side by side, sharing the CPU threads")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _short_precision(cls, value: object) -> object:
+        """Take ``32``, ``bf16`` and ``16`` for what they mean."""
+        return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}.get(str(value), value)
 
 
 class CounterConfig(StrictModel):

@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 from training_fakes import drawn_core
 
+from histo.stains import Dye
 from histo.training.config import AugmentationConfig
 
 pytest.importorskip("albumentations")
@@ -92,10 +93,11 @@ def colours():
     return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(52, -1, 3)
 
 
-def test_no_jitter_is_no_change():
-    """Of any colour, also one that is no mixture of haematoxylin and eosin."""
+@pytest.mark.parametrize("dyes", [(), (Dye.HAEMATOXYLIN, Dye.EOSIN)])
+def test_no_jitter_is_no_change(dyes):
+    """Of any colour, also one that is no mixture of the dyes."""
     rgb = colours()
-    out = StainJitter(0, 0, 0)(image=rgb)["image"]
+    out = StainJitter(0, 0, 0, dyes=dyes)(image=rgb)["image"]
     assert np.abs(out.astype(int) - rgb).max() <= 1
 
 
@@ -110,8 +112,32 @@ def test_jitter_changes_within_reason():
     assert 5 < np.mean(shifts) < 40
 
 
-def test_jitter_leaves_black_dark_and_glass_pale():
+def test_without_dyes_every_colour_may_turn_and_two_stay_apart():
+    """Picric yellow and sirius red side by side, as on any section of theirs."""
+    change = StainJitter(0.4, 0.12, 0.2, dyes=())
+    rgb = np.array([[[214, 176, 70], [190, 40, 70]]], np.uint8)
+    seen = []
+    for seed in range(30):
+        change.set_random_seed(seed)
+        seen.append(change(image=rgb)["image"][0].astype(int))
+    yellow, red = np.array(seen).transpose(1, 0, 2)
+    assert (yellow - red)[:, 1].min() > 40, "green tells them apart whatever the draw"
+    for colour in (yellow, red):
+        assert (np.ptp(colour, axis=0) > 25).all()
+
+
+def test_draws_about_dyes_are_those_that_networks_were_taught_with():
+    """A bundle trained again from its configuration sees the same crops."""
     change = StainJitter(0.35, 0.06, 0.12)
+    change.set_random_seed(3)
+    drawn = change.get_params()
+    np.testing.assert_allclose(drawn["matrix"].sum(axis=1), [1.3966, 0.7869, 0.5287], atol=1e-4)
+    np.testing.assert_allclose(drawn["white"], [230.30, 226.33, 226.82], atol=0.01)
+
+
+@pytest.mark.parametrize("dyes", [(), (Dye.HAEMATOXYLIN, Dye.EOSIN)])
+def test_jitter_leaves_black_dark_and_glass_pale(dyes):
+    change = StainJitter(0.35, 0.06, 0.12, dyes=dyes)
     ends = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
     for seed in range(20):
         change.set_random_seed(seed)

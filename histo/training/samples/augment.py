@@ -18,7 +18,8 @@ class StainJitter(albumentations.ImageOnlyTransform):
 
     With the stain matrix V, amounts are ``od V^-1``; scaled by s and mixed with jittered vectors V'
     they give ``od' = od V^-1 diag(s) V'``: one 3 x 3 matrix a crop
-    (after Tellez et al. 2018, 10.1109/TMI.2018.2820199).
+    (after Tellez et al. 2018, 10.1109/TMI.2018.2820199). Without dyes no colour is known
+    beforehand: ``od' = s od (1 + N)`` with one strength s and a small random 3 x 3 matrix N.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class StainJitter(albumentations.ImageOnlyTransform):
         white: float,
         p: float = 1.0,
         *,
-        dyes: tuple[Dye, Dye] = (Dye.HAEMATOXYLIN, Dye.EOSIN),
+        dyes: tuple[()] | tuple[Dye, Dye] = (Dye.HAEMATOXYLIN, Dye.EOSIN),
     ) -> None:
         super().__init__(p=p)
         self.gain, self.vector, self.white, self.dyes = gain, vector, white, dyes
@@ -36,13 +37,24 @@ class StainJitter(albumentations.ImageOnlyTransform):
     def get_params(self) -> dict[str, Any]:
         """Draw the matrix and the white point."""
         draw = self.random_generator
-        dyes = stain_matrix(*self.dyes)
-        jittered = np.abs(dyes + draw.normal(0, self.vector, dyes.shape))
-        gains = np.exp(draw.uniform(-self.gain, self.gain, 3))
-        matrix = np.linalg.inv(_with_rest(dyes)) @ np.diag(gains) @ _with_rest(jittered)
+        matrix = self._dye_matrix(draw) if self.dyes else self._plain_matrix(draw)
         grey = draw.uniform(1 - self.white, 1 + self.white / 4)
         tint = 1 + draw.normal(0, self.white / 4, 3)
         return {"matrix": matrix, "white": np.clip(255 * grey * tint, 120, 255)}
+
+    def _dye_matrix(self, draw: np.random.Generator) -> NDArray[np.float64]:
+        dyes = stain_matrix(*self.dyes)
+        jittered = np.abs(dyes + draw.normal(0, self.vector, dyes.shape))
+        gains = np.exp(draw.uniform(-self.gain, self.gain, 3))
+        matrix: NDArray[np.float64] = (
+            np.linalg.inv(_with_rest(dyes)) @ np.diag(gains) @ _with_rest(jittered)
+        )
+        return matrix
+
+    def _plain_matrix(self, draw: np.random.Generator) -> NDArray[np.float64]:
+        strength = float(np.exp(draw.uniform(-self.gain, self.gain)))
+        matrix: NDArray[np.float64] = strength * (np.eye(3) + draw.normal(0, self.vector, (3, 3)))
+        return matrix
 
     def apply(
         self,
@@ -83,7 +95,13 @@ def augmentation(settings: AugmentationConfig, crop_px: int) -> albumentations.C
             area_for_downscale="image_mask",
         ),
         albumentations.D4(p=1.0),
-        StainJitter(settings.stain_gain, settings.stain_vector, settings.white_shift, p=0.9),
+        StainJitter(
+            settings.stain_gain,
+            settings.stain_vector,
+            settings.white_shift,
+            p=0.9,
+            dyes=settings.dyes,
+        ),
         albumentations.RandomGamma(gamma_limit=(75, 130), p=0.3),
     ]
     if settings.elastic_px:
