@@ -13,6 +13,7 @@ import pytest
 from histo.config import InferenceSettings
 from histo.errors import BackendError, ConfigError, HistoError, StainError, TissueError
 from histo.geometry import Spacing
+from histo.inference import Target
 from histo.nn import Bundle, Card
 from histo.pipeline import (
     ScoreOptions,
@@ -24,6 +25,8 @@ from histo.pipeline import (
     segmentation,
     survey_slide,
 )
+from histo.pipeline.options import Run
+from histo.provenance import RunRecord
 from histo.slides import ArraySlide, open_slide
 from histo.slides.phantom import PhantomSpec, write_phantom
 from histo.stains import StainGuess
@@ -235,6 +238,21 @@ def test_bundles_run_one_after_the_other_on_one_canvas(bundles, slide, tmp_path)
     scored = score_slide(slide, tmp_path, options)
     values = {score.name: score.value for score in scored.scores}
     assert values["tumour_mm2"] == values["collagen_mm2"] > 0
+
+
+@pytest.mark.parametrize("um_per_px", [0.2237, 0.2525, 0.2837, 0.3974, 0.499])
+def test_bundles_of_one_canvas_fit_together_on_every_slide(um_per_px):
+    """Nine pixels of 0.2237 µm are near 2 µm, and no whole number of them is near 1 µm."""
+    slide = ArraySlide(np.zeros((400, 500, 3), np.uint8), Spacing(um_per_px, um_per_px))
+    run = Run(slide, ScoreOptions(), RunRecord(), lambda *_: None)
+    target = Target(np.ones((1, 1), bool), Spacing(500 * um_per_px, 500 * um_per_px))
+    plans = [
+        networks.plan_bundle(run, paper_bundle("b", um_per_px=um, canvas_um_per_px=2.0), target)
+        for um in (0.5, 1.0, 2.0)
+    ]
+    assert len({(plan.canvas_shape, plan.canvas_spacing.pair) for plan in plans}) == 1
+    for plan, um in zip(plans, (0.5, 1.0, 2.0), strict=True):
+        assert plan.spacing.mean == pytest.approx(um, rel=0.03)
 
 
 @pytest.fixture

@@ -86,18 +86,22 @@ def _loaded(run: Run, bundle: Bundle) -> Predictor:
 def plan_bundle(run: Run, bundle: Bundle, target: Target) -> TilePlan:
     """Plan the tiles of a bundle over a target.
 
+    The canvas is fitted to the slide's own pixels first and the grid is a whole part of it, so
+    that bundles of one canvas but different grids can be combined on every slide.
+
     Raises
     ------
     ConfigError
         If a tile is too small for its context.
     """
     card, settings = bundle.card, run.options.settings
-    grid = native_spacing(run.slide, card.um_per_px)
+    reduction = max(1, round(card.canvas_um_per_px / card.um_per_px))
+    grid = native_spacing(run.slide, reduction * card.um_per_px).scaled(1 / reduction)
     return plan_tiles(
         run.slide.frame_shape(grid),
         grid,
         target,
         TileSettings(settings.tile_px or card.tile_px, card.context_px, card.blend_px),
-        reduction=max(1, round(card.canvas_um_per_px / grid.mean)),
+        reduction=reduction,
         stride_px=card.network.stride_px,
     )
