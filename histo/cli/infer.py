@@ -133,10 +133,12 @@ def _folder_names(slides: list[Path]) -> list[str]:
 
 
 def print_scores(title: str, scored: "ScoredSlide") -> None:
-    """Print what matters for a person: scores that are not zero exclusions, and warnings."""
+    """Print the headline scores, what was not measured, warnings, and where the rest is."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from histo.scoring.headline import headline_scores
 
     console = Console(highlight=False, soft_wrap=True)
     table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
@@ -144,12 +146,13 @@ def print_scores(title: str, scored: "ScoredSlide") -> None:
     table.add_column("value", justify="right")
     table.add_column("unit")
     table.add_column("95 % within the slide")
-    for score in scored.scores:
-        if score.name.startswith("excluded_") and score.value == 0:
-            continue
+    shown = headline_scores(scored.scores)
+    for score in shown:
         interval = "" if score.low != score.low else f"{score.low:.3g} to {score.high:.3g}"
         table.add_row(score.name, *score_words(score), interval)
     console.print(table)
+    rest = len(scored.scores) - len(shown)
+    console.print(f"{rest} more scores, and what each rests on: scores.csv, scores.json")
     if scored.not_measured:
         names = ", ".join(entry.component for entry in scored.not_measured)
         console.print(f"Not measured: {names} (scores.json says what is needed)")
