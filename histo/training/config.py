@@ -159,6 +159,7 @@ class PaintedData(StrictModel):
         default_factory=dict, description="how much more a pixel counts where a component is"
     )
     simulation: SimulationSpec = SimulationSpec()
+    controls: str | None = Field(None, description="cells counted by hand, to check with")
 
 
 class TrainingConfig(StrictModel):
