@@ -27,7 +27,7 @@ _MARGIN, _GAP = 28, 16
 _TITLE, _TEXT = 26, 18
 _GREY: Colour = (95, 95, 95)
 _INK: Colour = (20, 20, 20)
-_HEADINGS = ("slide", "annotated (line), elsewhere unknown", "probability, threshold (line)")
+_HEADINGS = ("slide", "annotation; grey: nothing known", "probability; line: threshold")
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,6 @@ def _draw(curve: "Axes", shares: "Axes", evaluation: Evaluation, component: Comp
     curve.plot(found.predicted[some], found.observed[some], "o-", color=colour, markersize=4.5)
     curve.axvline(evaluation.thresholds[component], color=_QUIET, linewidth=0.9, linestyle=":")
     curve.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share of pixels where it is present")
-    curve.set_aspect("equal", adjustable="box")
     words = f"{component}\ncalibration error {error:.3f}; dotted: threshold"
     curve.set_title(words, loc="left", fontsize=9.5, linespacing=1.4)
     middles = (np.arange(CALIBRATION_BINS) + 0.5) / CALIBRATION_BINS

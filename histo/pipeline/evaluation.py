@@ -16,6 +16,7 @@ from histo.pipeline.judging import Judge
 from histo.pipeline.options import Progress
 from histo.provenance import file_sha256
 from histo.training.evaluation.calibration import temperature_of
+from histo.training.evaluation.cells import cell_threshold_of
 from histo.training.evaluation.counts import RowCounts, added, count_row
 from histo.training.evaluation.evaluation import Evaluation
 from histo.training.evaluation.levels import dice
@@ -187,11 +188,19 @@ def _misfit(row: ManifestRow, card: Card) -> str:
 def _chosen(
     rows: Sequence[RowCounts], fallback: Mapping[Component, float], warnings: list[str]
 ) -> dict[Component, float]:
-    """Return the thresholds that rows of the validation split ask for, where they say."""
+    """Return the thresholds that rows of the validation split ask for, where they say.
+
+    That of highest Dice; of a map of centres, which has no area, that of highest cell F1.
+    """
     found = {}
     for component in fallback:
+        total = added(rows, component)
         try:
-            found[component] = threshold_of(added(rows, component).levels, component)
+            found[component] = (
+                cell_threshold_of(total.peaks, component)
+                if component == Component.CELL
+                else threshold_of(total.levels, component)
+            )
         except ConfigError as fault:
             warnings.append(f"The card's threshold stays: {fault}")
     return found

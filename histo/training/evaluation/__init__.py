@@ -7,6 +7,7 @@
 """
 
 from histo.training.evaluation.calibration import temperature
+from histo.training.evaluation.cells import choose_cell_threshold
 from histo.training.evaluation.counts import RowCounts, count_row
 from histo.training.evaluation.evaluation import Evaluation, Group, evaluate
 from histo.training.evaluation.judged import Judged
@@ -17,6 +18,7 @@ __all__ = [
     "Group",
     "Judged",
     "RowCounts",
+    "choose_cell_threshold",
     "choose_threshold",
     "count_row",
     "evaluate",

@@ -1,14 +1,13 @@
 """What one row adds to every figure: counts, never ratios, so that rows add up in any order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histo.scoring.macrophages.cells import CENTRES, CellSettings, find_cells
-from histo.scoring.macrophages.matching import MATCH_RADII_UM, MatchCounts, match_counts
-from histo.scoring.space.windows import points_inside
+from histo.scoring.macrophages.matching import MatchCounts
+from histo.training.evaluation.cells import count_cells, count_peaks
 from histo.training.evaluation.judged import Judged
 from histo.training.evaluation.levels import LEVELS, count_levels, to_levels
 from histo.vocabulary import Component
@@ -28,17 +27,23 @@ class ComponentCounts:
     cells
         Matched, detected and true cells at each of ``MATCH_RADII_UM``; None where no cell was
         annotated.
+    peaks
+        ndarray of int64, shape (47, 3): the same within 7.5 µm at each of ``PEAK_LEVELS``, for
+        choosing a threshold; None where no cell was annotated.
     """
 
     levels: NDArray[np.int64]
     cells: tuple[MatchCounts, ...] | None = None
+    peaks: NDArray[np.int64] | None = None
 
     def __add__(self, other: "ComponentCounts") -> "ComponentCounts":
-        if self.cells is None or other.cells is None:
-            cells = self.cells or other.cells
-        else:
-            cells = tuple(a + b for a, b in zip(self.cells, other.cells, strict=True))
-        return ComponentCounts(self.levels + other.levels, cells)
+        levels = self.levels + other.levels
+        if self.cells is None or self.peaks is None:
+            return ComponentCounts(levels, other.cells, other.peaks)
+        if other.cells is None or other.peaks is None:
+            return ComponentCounts(levels, self.cells, self.peaks)
+        cells = tuple(a + b for a, b in zip(self.cells, other.cells, strict=True))
+        return ComponentCounts(levels, cells, self.peaks + other.peaks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +81,16 @@ def count_row(judged: Judged, thresholds: Mapping[Component, float]) -> RowCount
     found = {}
     for index, component in enumerate(judged.components):
         known = judged.known[index]
-        points = (judged.cells or {}).get(component)
         if not known.any():
             continue
-        counted = count_levels(to_levels(judged.probability[index]), judged.present[index], known)
-        cells = None
-        if points is not None:
-            if component not in thresholds:
-                raise ValueError(f"{component} has annotated cells and no threshold")
-            cells = _count_cells(judged, index, points, thresholds[component])
-        found[component] = ComponentCounts(counted, cells)
+        levels = count_levels(to_levels(judged.probability[index]), judged.present[index], known)
+        if component not in (judged.cells or {}):
+            found[component] = ComponentCounts(levels)
+            continue
+        if component not in thresholds:
+            raise ValueError(f"{component} has annotated cells and no threshold")
+        cells = count_cells(judged, component, thresholds[component])
+        found[component] = ComponentCounts(levels, cells, count_peaks(judged, component))
     return RowCounts(
         judged.name,
         judged.patient,
@@ -93,22 +98,6 @@ def count_row(judged: Judged, thresholds: Mapping[Component, float]) -> RowCount
         judged.organ,
         judged.spacing.area_mm2(1),
         found,
-    )
-
-
-def _count_cells(
-    judged: Judged, index: int, true: NDArray[np.float64], threshold: float
-) -> tuple[MatchCounts, ...]:
-    """Find cells in the map as scoring does, and match them with the annotated ones."""
-    known = judged.known[index]
-    how = CENTRES if judged.components[index] == Component.CELL else CellSettings()
-    detected = find_cells(
-        judged.probability[index], judged.spacing, replace(how, threshold=threshold)
-    )
-    points = detected.points[points_inside(detected.points, known)]
-    annotated = true[points_inside(true, known)]
-    return tuple(
-        match_counts(points, annotated, judged.spacing, radius) for radius in MATCH_RADII_UM
     )
 
 

@@ -16,6 +16,7 @@ from histo.scoring.agreement.estimate import ratio
 from histo.scoring.agreement.resampling import bootstrap_estimate
 from histo.scoring.macrophages.matching import MATCH_RADII_UM
 from histo.training.evaluation.calibration import Reliability, calibration_error, reliability
+from histo.training.evaluation.cells import f1_of
 from histo.training.evaluation.counts import ComponentCounts, RowCounts, added, count_row
 from histo.training.evaluation.judged import Judged
 from histo.training.evaluation.levels import (
@@ -200,8 +201,8 @@ class Evaluation:
         }
         for place, radius in enumerate(MATCH_RADII_UM if total.cells else ()):
             cells = _stacked_cells(rows, component, place)
-            f1 = _f1(np.tensordot(weights, cells, axes=1))
-            value = float(_f1(cells.sum(axis=0)))
+            f1 = f1_of(np.tensordot(weights, cells, axes=1))
+            value = float(f1_of(cells.sum(axis=0)))
             figures[f"cell F1 within {radius:g} µm"] = _share(value, f1, bootstrap.count)
         return figures
 
@@ -250,10 +251,6 @@ def _stacked_cells(
         [[c[place].matched, c[place].detected, c[place].true] if c else [0, 0, 0] for c in cells],
         dtype=np.float64,
     )
-
-
-def _f1(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ratio(2 * cells[..., 0], cells[..., 1] + cells[..., 2])
 
 
 def _share(value: float, draws: _Draws, patients: int) -> Estimate:
