@@ -11,6 +11,7 @@ from histo.vocabulary import RESEARCH_USE
 
 if TYPE_CHECKING:
     from histo.pipeline import ScoredSlide
+    from histo.slides.phantom import PhantomTruth
 
 __all__ = ["demo"]
 
@@ -40,18 +41,28 @@ def demo(
                 slide, spec, progress=lambda done, total: tell("drawing", done, total)
             )
             scored = score_slide(slide, out, ScoreOptions(overwrite=True), progress=tell)
-        known = {
-            "tissue_mm2": truth.tissue_mm2,
-            "collagen_mm2": truth.collagen_mm2,
-            "collagen_fraction_of_tissue": truth.collagen_mm2 / truth.tissue_mm2,
-        }
         values = {score.name: score.value for score in scored.scores}
-        rows = {name: {"truth": known[name], "found": values[name]} for name in known}
+        rows = {
+            name: {"truth": value, "found": values[name]}
+            for name, value in _known(truth).items()
+            if name in values
+        }
         if as_json:
             print_json({"slide": str(slide), "results": str(scored.folder), "scores": rows})
         else:
             _print(rows)
             _print_next_steps(slide, scored)
+
+
+def _known(truth: "PhantomTruth") -> dict[str, float]:
+    """Return the true value of each score the drawing knows."""
+    return {
+        "tissue_mm2": truth.tissue_mm2,
+        "tumour_mm2": truth.tumour_mm2,
+        "tumour_fraction_of_tissue": truth.tumour_mm2 / truth.tissue_mm2,
+        "collagen_mm2": truth.collagen_mm2,
+        "collagen_fraction_of_tissue": truth.collagen_mm2 / truth.tissue_mm2,
+    }
 
 
 def _folder(out: Path) -> Path:
@@ -81,8 +92,8 @@ def _print(rows: dict[str, dict[str, float]]) -> None:
 
 def _print_next_steps(slide: Path, scored: "ScoredSlide") -> None:
     for line in (
-        "The slide is a drawing: tissue must agree closely; the network learnt collagen on real "
-        "sections and can only be sensible here.",
+        "The slide is a drawing: tissue must agree closely; networks learnt on real sections and "
+        "can only be sensible here.",
         f"Open {scored.folder / 'overview.png'} next; in QuPath, {slide} with "
         f"{scored.folder / 'regions.geojson'}.",
         RESEARCH_USE,

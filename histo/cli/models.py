@@ -27,10 +27,11 @@ def list_bundles(as_json: given.AsJson = False, debug: given.Debug = False) -> N
             return
         if not cards:
             typer.echo("No bundle ships with this installation; histo doctor says more.", err=True)
-        for card in cards:
-            gives = ", ".join(card.components)
-            stains = ", ".join(card.stains)
-            typer.echo(f"{card.name:<16} {stains:<8} {gives:<24} {card.um_per_px} µm/px")
+        rows = [(card.name, ", ".join(card.stains), ", ".join(card.components)) for card in cards]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for card, row in zip(cards, rows, strict=True):
+            cells = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            typer.echo(f"{cells}  {card.um_per_px} µm/px")
 
 
 @app.command("show")
