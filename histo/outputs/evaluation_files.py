@@ -11,10 +11,10 @@ import numpy as np
 
 from histo import __version__
 from histo.outputs.case_pictures import Case, write_cases
-from histo.scoring.agreement import CONFIDENCE, FEWEST_PATIENTS, Estimate
+from histo.scoring.agreement import CONFIDENCE, Estimate
 from histo.scoring.agreement.comparison import PairAgreement
 from histo.training.evaluation.counts import RowCounts
-from histo.training.evaluation.evaluation import Evaluation, Group
+from histo.training.evaluation.evaluation import FEWEST_TO_JUDGE, Evaluation, Group
 from histo.vocabulary import RESEARCH_USE, Component
 
 __all__ = ["EvaluationReport", "evaluation_document", "group_name", "write_evaluation"]
@@ -63,8 +63,8 @@ class EvaluationReport:
     def intervals(self) -> str:
         """Say in a sentence where intervals come from, or why there are none."""
         count = len(self.patients)
-        if count < FEWEST_PATIENTS:
-            return f"No intervals: they need {FEWEST_PATIENTS} patients, and there are {count}."
+        if count < FEWEST_TO_JUDGE:
+            return f"No intervals: they need {FEWEST_TO_JUDGE} patients, and there are {count}."
         return f"{CONFIDENCE:.0%} intervals by resampling the {count} patients."
 
 

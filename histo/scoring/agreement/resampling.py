@@ -57,6 +57,7 @@ def bootstrap_estimate(
     *,
     correlation: bool,
     confidence: float = CONFIDENCE,
+    fewest: int = FEWEST_PATIENTS,
 ) -> Estimate:
     """Return the value with the interval its resamples give.
 
@@ -75,15 +76,17 @@ def bootstrap_estimate(
         Whether it lies in -1 to 1: then Fisher's z is used, and the interval is not symmetric.
     confidence
         Of the interval.
+    fewest
+        Patients below which there is no interval.
 
     Returns
     -------
     Estimate
-        The interval is NaN with fewer than 10 patients, if over 5 % of the draws are undefined, or
-        for a correlation of exactly 1.
+        The interval is NaN with fewer patients than that, if over 5 % of the draws are undefined,
+        or for a correlation of exactly 1.
     """
-    if patients < FEWEST_PATIENTS:
-        note = f"an interval needs {FEWEST_PATIENTS} patients, there are {patients}"
+    if patients < fewest:
+        note = f"an interval needs {fewest} patients, there are {patients}"
         return Estimate(value, note=note)
     if correlation and not abs(value) < 1:
         return Estimate(value, note="no interval around exact or undefined agreement")
