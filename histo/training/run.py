@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from histo.nn.bundle import Bundle
-from histo.training.config import ShgData, TrainingConfig
+from histo.training.config import PaintedData, ShgData, SlideData, TrainingConfig
+from histo.training.painted.run import train_on_painted
 from histo.training.shg.run import train_on_cores
+from histo.training.slides.run import train_on_slides
 
 __all__ = ["train_bundle"]
 
@@ -24,4 +26,8 @@ def train_bundle(
     data = config.data
     if isinstance(data, ShgData):
         return train_on_cores(config, data, out, cross_validation=cross_validation, say=say)
+    if isinstance(data, SlideData):
+        return train_on_slides(config, data, out, cross_validation=cross_validation, say=say)
+    if isinstance(data, PaintedData):
+        return train_on_painted(config, data, out, say=say)
     raise NotImplementedError(data.kind)

@@ -22,9 +22,9 @@ for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "on
 from torch import nn  # noqa: E402
 
 from histo.nn.network import StromaNetwork  # noqa: E402
+from histo.training import side_by_side  # noqa: E402
 from histo.training.parts import data_root  # noqa: E402
 from histo.training.run import train_bundle  # noqa: E402
-from histo.training.shg import cross_validation  # noqa: E402
 from histo.training.shg.cross_validation import cross_validate, plan_folds  # noqa: E402
 from histo.training.shg.evaluate import core_probability, evaluate_cores, mean_of  # noqa: E402
 from histo.training.shg.fitting import fit_cores  # noqa: E402
@@ -124,7 +124,7 @@ class Posted(Executor):
 
 
 def test_folds_side_by_side_give_what_one_after_another_gives(cores, study, monkeypatch):
-    monkeypatch.setattr(cross_validation, "_processes", lambda _: Posted())
+    monkeypatch.setattr(side_by_side, "_processes", lambda _: Posted())
     rounds = []
     for jobs in (1, 2):
         config = TrainingConfig.model_validate(training_values(study, steps=1, jobs=jobs))

@@ -6,6 +6,7 @@ from histo.annotations.annotation import Annotation
 from histo.annotations.class_map import ClassMap
 from histo.annotations.labels import Labels, open_labels, whole_slide_labels
 from histo.annotations.planes import Painter
+from histo.assets import shipped
 from histo.config import read_yaml
 from histo.errors import ConfigError
 from histo.slides import Slide, open_slide
@@ -28,6 +29,8 @@ def open_row(row: ManifestRow, root: Path) -> Slide:
 def row_class_map(row: ManifestRow, root: Path) -> ClassMap:
     """Return what the classes of a row mean, for the components that were looked for.
 
+    A YAML file is looked for in ``root``, then among those that ship with the manifests.
+
     Raises
     ------
     ConfigError
@@ -39,7 +42,8 @@ def row_class_map(row: ManifestRow, root: Path) -> ClassMap:
     if row.annotation == COLLAGEN_RULE:
         found = RULE_MAP
     elif name.endswith((".yaml", ".yml")):
-        found = ClassMap.parse(read_yaml(root / name), Path(name).name)
+        beside, ours = root / name, shipped("data_manifests") / name
+        found = ClassMap.parse(read_yaml(beside if beside.is_file() else ours), beside.name)
     else:
         recipe, _, part = name.partition("/")
         maps = load_recipe(recipe).class_maps

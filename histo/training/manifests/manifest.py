@@ -4,7 +4,8 @@ Only the CSV is read here; `histo.training.manifests.check` looks at the files i
 """
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -144,25 +145,34 @@ class Manifest:
     Attributes
     ----------
     path
-        The file; what the rows name is relative to its folder.
+        The file.
     rows
         In the file's order.
     numbers
         Row number of each, as a spreadsheet counts.
+    folder
+        What slides and annotations are relative to; the file's own folder if None.
     """
 
     path: Path
     rows: tuple[ManifestRow, ...]
     numbers: tuple[int, ...]
+    folder: Path | None = None
 
     @property
     def root(self) -> Path:
-        """Folder that files are relative to."""
-        return self.path.parent
+        """Folder that slides and annotations are relative to."""
+        return self.path.parent if self.folder is None else self.folder
+
+    def only(self, indices: Iterable[int]) -> Self:
+        """Return the manifest of some of the rows, by index, which keep their numbers."""
+        chosen = [(self.rows[index], self.numbers[index]) for index in indices]
+        rows, numbers = zip(*chosen, strict=True) if chosen else ((), ())
+        return replace(self, rows=rows, numbers=numbers)
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read a manifest without a fault.
+def read_manifest(path: Path, *, folder: Path | None = None) -> Manifest:
+    """Read a manifest without a fault; slides lie in its own folder if no other is given.
 
     Raises
     ------
@@ -174,7 +184,7 @@ def read_manifest(path: Path) -> Manifest:
         listed = " ".join(str(fault) for fault in faults[:_LISTED])
         more = f" And {len(faults) - _LISTED} more." if len(faults) > _LISTED else ""
         raise ConfigError(f"{path.name}: {listed}{more}")
-    return manifest
+    return replace(manifest, folder=folder)
 
 
 def inspect_manifest(path: Path) -> tuple[Manifest, list[Fault]]:

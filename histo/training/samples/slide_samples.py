@@ -1,7 +1,8 @@
 """Samples straight from slides: a patch, what it should give, and where that is known."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -54,6 +55,9 @@ class SampleSettings:
         For so many samples the same few slides serve, no more than may be open; then others are
         drawn. 0: any slide at any time, which is best while all slides may stay open; otherwise
         files would be opened, and annotations parsed, for nearly every sample.
+    draw_by
+        Who is drawn alike: patients, or sites, where one has many small images and another a few
+        large ones; within a site places are drawn by their area. A row without a site is one.
     """
 
     um_per_px: float
@@ -65,6 +69,7 @@ class SampleSettings:
     glass_share: float = 0.0
     open_slides: int = 8
     stretch: int = 0
+    draw_by: Literal["patient", "site"] = "patient"
 
     def __post_init__(self) -> None:
         for name in ("absent_share", "hard_share", "glass_share"):
@@ -120,6 +125,9 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         tell: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         places = survey(manifest, split=split, tell=tell)
+        if settings.draw_by == "site":
+            rows = manifest.rows
+            places = tuple(replace(p, patient=rows[p.row].site or p.patient) for p in places)
         self.components, self.settings = tuple(components), settings
         self.hard = HardPlaces()
         self._places = PlaceDraw(places, self.components, settings.absent_share)

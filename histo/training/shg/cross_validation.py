@@ -1,15 +1,12 @@
 """Train once a fold, and see what each network makes of the samples it never saw."""
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from histo.nn.card import Metric
@@ -27,6 +24,7 @@ from histo.training.shg.evaluate import (
 )
 from histo.training.shg.fitting import fit_cores
 from histo.training.shg.folds import core_folds, organ_folds
+from histo.training.side_by_side import side_by_side
 
 __all__ = ["CrossValidation", "Fold", "cross_validate", "plan_folds", "write_cross_validation"]
 
@@ -142,7 +140,8 @@ def cross_validate(
         One a split, in the order of the folds.
     """
     maps: dict[str, Maps] = {}
-    for fold, found_maps in zip(folds, _trained(config, folds, imagenet), strict=True):
+    trained = side_by_side(partial(_held_out_maps, config, imagenet), folds, config.optim.jobs)
+    for fold, found_maps in zip(folds, trained, strict=True):
         maps.setdefault(fold.split, {}).update(found_maps)
         found = evaluate_cores(fold.held, _lookup(found_maps))
         say(
@@ -211,30 +210,7 @@ def _share_called(counter: Sequence[CounterExample], maps: Maps, threshold: floa
     return called / known if known else float("nan")
 
 
-def _trained(
-    config: TrainingConfig, folds: Sequence[Fold], imagenet: Path | None
-) -> Iterator[Maps]:
-    """Yield the maps of each fold's held-out samples, in order; one job needs no other process."""
-    if config.optim.jobs == 1:
-        yield from (_held_out_maps(config, fold, imagenet) for fold in folds)
-        return
-    with _processes(config) as pool:
-        waiting = [pool.submit(_held_out_maps, config, fold, imagenet) for fold in folds]
-        yield from (future.result() for future in waiting)
-
-
-def _processes(config: TrainingConfig) -> ProcessPoolExecutor:
-    """Return processes that share the CPU threads between them, spawned as on every platform."""
-    threads = max(1, (os.cpu_count() or 1) // config.optim.jobs)
-    return ProcessPoolExecutor(
-        config.optim.jobs,
-        mp_context=get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(threads,),
-    )
-
-
-def _held_out_maps(config: TrainingConfig, fold: Fold, imagenet: Path | None) -> Maps:
+def _held_out_maps(config: TrainingConfig, imagenet: Path | None, fold: Fold) -> Maps:
     network = fit_cores(
         config, fold.learning, fold.counter_learning, imagenet=imagenet, progress=False
     )

@@ -1,0 +1,1 @@
+"""Bundles taught by slides and annotations that a manifest names."""
