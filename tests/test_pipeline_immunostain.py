@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
@@ -224,3 +225,18 @@ def test_centres_are_no_area(rename):
 def test_an_output_nobody_knows_is_a_fault_of_the_panel():
     with pytest.raises(ConfigError, match="entry: rename"):
         PanelEntry.parse({"stain": "H&E", "bundles": ["b"], "rename": {"fat": "muscle"}}, "entry")
+
+
+@pytest.mark.parametrize("options", [{}, {"marker": Marker.CD68}, {"stain": Stain.HDAB}])
+def test_the_network_of_a_marker_is_loaded_while_the_slide_is_surveyed(
+    painted, panel, tmp_path, monkeypatch, options
+):
+    loaded = []
+
+    def load(bundle, *_, **__):
+        loaded.append(current_thread() is main_thread())
+        return Paint()
+
+    monkeypatch.setattr(networks, "load_predictor", load)
+    score_slide(painted[0], tmp_path / "out", ScoreOptions(panel=panel, **options))
+    assert loaded == [False]

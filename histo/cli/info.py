@@ -55,6 +55,7 @@ def _seen(slide: "Slide") -> dict[str, Any]:
     """Return what scoring would find, as far as it would get; where it stops is ``refused``."""
     from histo.errors import HistoError
     from histo.pipeline import ScoreOptions, choose_bundles, survey_slide
+    from histo.pipeline.answering import marker_of
 
     found: dict[str, Any] = {}
     notes, refused = list(slide.info.notes), []
@@ -69,7 +70,9 @@ def _seen(slide: "Slide") -> dict[str, Any]:
         found["excluded_mm2"] = tissue.spacing.area_mm2(int((tissue.exclusion > 0).sum()))
         found["stain"] = str(seen.stain.stain)
         found["stain_confidence"] = seen.stain.confidence
-        bundles, more = choose_bundles(seen.stain, ScoreOptions())
+        marker = marker_of(slide.name, seen.stain, ScoreOptions())
+        found["marker"] = None if marker is None else str(marker)
+        bundles, more = choose_bundles(seen.stain, ScoreOptions(marker=marker))
         found["bundles"] = [bundle.card.name for bundle in bundles]
         notes += more
     except HistoError as fault:
@@ -99,6 +102,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("  of it unfit", f"{facts['excluded_mm2']:.4g} mm²"))
     if "stain" in facts:
         lines.append(("stain", f"{facts['stain']} (confidence {facts['stain_confidence']:.2f})"))
+    if facts.get("marker"):
+        lines.append(("marker", f"{facts['marker']}, by the file's name"))
     if "bundles" in facts:
         lines.append(("bundles", ", ".join(facts["bundles"])))
     lines += [("note", note) for note in facts["notes"]]

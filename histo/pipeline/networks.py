@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from histo.geometry import Spacing
 from histo.inference import Target, TilePlan, TileSettings, plan_tiles
 from histo.inference.workers import Workers
 from histo.nn import Bundle, Predictor, load_predictor
-from histo.pipeline.answering import choose_bundles
+from histo.pipeline.answering import choose_bundles, marker_of
 from histo.pipeline.options import Run
 from histo.slides import native_spacing
 from histo.stains import StainGuess
@@ -60,10 +61,15 @@ def early_networks(run: Run) -> Iterator[Networks]:
 
 
 def _expected(run: Run) -> list[Bundle]:
-    """Return the bundles for the stain that was said, else for H&E; what is wrong shows later."""
-    stain = run.options.stain or Stain.HE
+    """Return the bundles for the stain that was said, for H-DAB where a marker was, else for H&E.
+
+    What is wrong with them shows later.
+    """
+    options, name = run.options, run.slide.name
     try:
-        return choose_bundles(StainGuess(stain, 0.0, {}), run.options)[0]
+        marker = marker_of(name, StainGuess(options.stain or Stain.HDAB, 0.0, {}), options)
+        stain = options.stain or (Stain.HE if marker is None else Stain.HDAB)
+        return choose_bundles(StainGuess(stain, 0.0, {}), replace(options, marker=marker))[0]
     except HistoError:
         return []
 
