@@ -32,6 +32,7 @@ from histo.training.painted.paintings import PAINTED, Painting, reduction_of  # 
 from histo.training.painted.rule import rule_cells, rule_positive  # noqa: E402
 from histo.training.painted.run import (  # noqa: E402
     judged_paintings,
+    judged_pieces,
     painted_loss,
     painted_samples,
     train_on_painted,
@@ -96,14 +97,14 @@ def test_a_sample_has_the_networks_size_and_knows_everything(backgrounds, config
 
 def test_splits_share_no_background(backgrounds, config):
     seen = {
-        split: {p.background for p in judged_paintings(backgrounds, config, split)}
+        split: {p.background for p in judged_pieces(backgrounds, config, split)}
         for split in ("val", "test")
     }
     assert seen == {"val": {"val"}, "test": {"test"}}
 
 
 def test_cells_lie_where_the_centre_map_peaks(backgrounds, config):
-    paintings = judged_paintings(backgrounds, config, "val")
+    paintings = judged_paintings(judged_pieces(backgrounds, config, "val"), config)
     assert sum(len(p.centres) for p in paintings) > 0
     for painting in paintings:
         for row, col in painting.centres.astype(int):
@@ -111,7 +112,7 @@ def test_cells_lie_where_the_centre_map_peaks(backgrounds, config):
 
 
 def test_a_perfect_map_scores_one(backgrounds, config):
-    paintings = judged_paintings(backgrounds, config, "val")
+    paintings = judged_paintings(judged_pieces(backgrounds, config, "val"), config)
     thresholds = {POSITIVE: 0.5, CELL: 0.3, MUSCLE: 0.5}
     maps = [p.target.astype(np.float32) / 255 for p in paintings]
     tally = sum(

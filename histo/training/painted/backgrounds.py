@@ -65,11 +65,12 @@ class Background:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A square of tissue without its stain's colour, and whence it is."""
+    """A square of tissue without its stain's colour, whence it is, and what it was drawn from."""
 
     tissue: Tissue
     background: str
     organ: str
+    seed: tuple[int, ...]
 
 
 def read_backgrounds(manifest: Path, root: Path) -> list[Background]:
@@ -155,21 +156,23 @@ def cut_pieces(
     organs = sorted({background.organ for background in backgrounds})
     pieces = []
     for number in range(count):
-        draw = np.random.default_rng((*seed, number))
+        own = (*seed, number)
         # In turn, so that few pieces show every organ too.
         members = [b for b in backgrounds if b.organ == organs[number % len(organs)]]
+        draw = np.random.default_rng(own)
         background = members[draw.integers(len(members))]
-        pieces.append(_piece(background, data, side_px, scale, draw))
+        tissue = _tissue(background, data, side_px, scale, draw)
+        pieces.append(Piece(tissue, background.name, background.organ, own))
     return pieces
 
 
-def _piece(
+def _tissue(
     background: Background,
     data: PaintedData,
     side_px: int,
     scale: tuple[float, float],
     draw: np.random.Generator,
-) -> Piece:
+) -> Tissue:
     slide, largest = background.slide, 0
     for _ in range(_TRIES):
         um_per_px = data.paint_um_per_px / draw.uniform(*scale)
@@ -184,7 +187,7 @@ def _piece(
             continue
         tissue = unmixed_tissue(rgb, data.paint_um_per_px, background.source, slide.glass)
         if tissue.cover.mean() > _LEAST_COVER:
-            return Piece(tissue, background.name, background.organ)
+            return tissue
     if largest < side_px:
         raise ConfigError(
             f"{background.name} is {largest} px at {data.paint_um_per_px} µm/px, smaller than a "

@@ -1,6 +1,6 @@
 """Thresholds and figures of a network that reads painted immunostain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,28 +25,61 @@ from histo.training.painted.judge import (
 from histo.training.painted.paintings import Painting
 from histo.vocabulary import Component
 
-__all__ = ["chosen_thresholds", "control_metrics", "painted_metrics", "probability"]
+__all__ = [
+    "Reading",
+    "chosen_thresholds",
+    "control_cells",
+    "control_metrics",
+    "network_reading",
+    "painted_metrics",
+    "reading",
+]
 
 Float32 = NDArray[np.float32]
+Reading = Callable[[NDArray[np.uint8]], Float32]
+"""From an image, (H, W, 3), to the probability of each component, (C, H, W)."""
 
 
-def probability(network: StromaNetwork, rgb: NDArray[np.uint8]) -> Float32:
-    """Return the network's probabilities on an image of any size, float32, (C, H, W)."""
-    height, width = rgb.shape[:2]
-    stride = network.spec.stride_px
-    pad = ((0, -height % stride), (0, -width % stride), (0, 0))
-    tile = torch.from_numpy(np.pad(rgb, pad, mode="reflect")[None])
-    with torch.no_grad():
-        chance = torch.sigmoid(network(tile))[0, :, :height, :width]
-    return np.asarray(chance.numpy(), np.float32)
+def reading(run: Callable[[NDArray[np.uint8]], Float32], stride: int) -> Reading:
+    """Return a function from an image of any size to its probabilities.
+
+    Parameters
+    ----------
+    run
+        From tiles, uint8 (N, H, W, 3), to probabilities, float32 (N, C, H, W): a predictor.
+    stride
+        Sides of tiles are multiples of this many pixels.
+
+    Returns
+    -------
+    callable
+        From an image, uint8 (H, W, 3), to float32 (C, H, W).
+    """
+
+    def read(rgb: NDArray[np.uint8]) -> Float32:
+        height, width = rgb.shape[:2]
+        pad = ((0, -height % stride), (0, -width % stride), (0, 0))
+        return run(np.pad(rgb, pad, mode="reflect")[None])[0, :, :height, :width]
+
+    return read
+
+
+def network_reading(network: StromaNetwork) -> Reading:
+    """Return `reading` of a network that was just trained."""
+
+    def run(tiles: NDArray[np.uint8]) -> Float32:
+        with torch.no_grad():
+            return np.asarray(torch.sigmoid(network(torch.from_numpy(tiles))).numpy(), np.float32)
+
+    return reading(run, network.spec.stride_px)
 
 
 def chosen_thresholds(
-    network: StromaNetwork, config: TrainingConfig, paintings: Sequence[Painting]
+    read: Reading, config: TrainingConfig, paintings: Sequence[Painting]
 ) -> dict[Component, float]:
     """Choose by Dice; for ``cell`` the height of a peak, by F1 within 7.5 µm."""
     spacing = Spacing(config.card.um_per_px, config.card.um_per_px)
-    maps = [probability(network, painting.rgb) for painting in paintings]
+    maps = [read(painting.rgb) for painting in paintings]
     judged = [
         judged_painting(painting, chance, config.components, spacing)
         for painting, chance in zip(paintings, maps, strict=True)
@@ -62,7 +95,7 @@ def chosen_thresholds(
 
 
 def painted_metrics(
-    network: StromaNetwork,
+    read: Reading,
     config: TrainingConfig,
     paintings: Sequence[Painting],
     thresholds: Mapping[Component, float],
@@ -70,10 +103,7 @@ def painted_metrics(
     """Judge the network on paintings, the fixed threshold beside it."""
     spacing = Spacing(config.card.um_per_px, config.card.um_per_px)
     found = sum(
-        (
-            tally_network(p, probability(network, p.rgb), config.components, thresholds, spacing)
-            for p in paintings
-        ),
+        (tally_network(p, read(p.rgb), config.components, thresholds, spacing) for p in paintings),
         Tally(),
     )
     rule = sum((tally_rule(p, config.components, spacing) for p in paintings), Tally())
@@ -100,7 +130,7 @@ def painted_metrics(
 
 
 def control_metrics(
-    network: StromaNetwork,
+    read: Reading,
     config: TrainingConfig,
     controls: Sequence[Control],
     thresholds: Mapping[Component, float],
@@ -108,16 +138,10 @@ def control_metrics(
     """Judge counting on real images whose cells were counted by hand."""
     if not controls or Component.CELL not in config.components:
         return []
-    index = config.components.index(Component.CELL)
-    settings = replace(CENTRES, threshold=thresholds[Component.CELL])
-
-    def points(control: Control) -> NDArray[np.float64]:
-        plane = probability(network, control.rgb)[index]
-        return find_cells(plane, control.spacing, settings).points
-
+    find = control_cells(read, config.components, thresholds)
     found, rule = (
-        sum(control_counts(controls, find).values(), MatchCounts(0, 0, 0))
-        for find in (points, rule_points)
+        sum(control_counts(controls, points).values(), MatchCounts(0, 0, 0))
+        for points in (find, rule_points)
     )
     return [
         Metric(
@@ -128,3 +152,16 @@ def control_metrics(
             baseline=rule.f1,
         )
     ]
+
+
+def control_cells(
+    read: Reading, components: Sequence[Component], thresholds: Mapping[Component, float]
+) -> Callable[[Control], NDArray[np.float64]]:
+    """Return a function that counts the cells of an image, shape (N, 2)."""
+    index = list(components).index(Component.CELL)
+    settings = replace(CENTRES, threshold=thresholds[Component.CELL])
+
+    def points(control: Control) -> NDArray[np.float64]:
+        return find_cells(read(control.rgb)[index], control.spacing, settings).points
+
+    return points

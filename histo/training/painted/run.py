@@ -15,14 +15,25 @@ from histo.training.config import PaintedData, TrainingConfig
 from histo.training.loop.fit import FitFiles, fit
 from histo.training.loop.module import Loss
 from histo.training.loop.start import new_network
-from histo.training.painted.backgrounds import Background, cut_pieces, read_backgrounds
+from histo.training.painted.backgrounds import Background, Piece, cut_pieces, read_backgrounds
 from histo.training.painted.controls import Control, read_controls
-from histo.training.painted.figures import chosen_thresholds, control_metrics, painted_metrics
+from histo.training.painted.figures import (
+    chosen_thresholds,
+    control_metrics,
+    network_reading,
+    painted_metrics,
+)
 from histo.training.painted.paintings import Painting, paint, reduction_of
 from histo.training.painted.samples import PaintedSamples, PaintingSamples
 from histo.training.parts import card_of, data_root, imagenet_file, reference_tile
 
-__all__ = ["judged_paintings", "painted_loss", "train_on_painted"]
+__all__ = [
+    "judged_paintings",
+    "judged_pieces",
+    "painted_loss",
+    "painted_samples",
+    "train_on_painted",
+]
 
 _SEEDS = {"train": 10, "val": 11, "test": 12}
 _WATCHED = 24  # validation paintings looked at while training
@@ -45,7 +56,10 @@ def train_on_painted(
     root = data_root(config)
     backgrounds = read_backgrounds(shipped("data_manifests") / data.manifest, root)
     samples = painted_samples(backgrounds, config, data)
-    validation, test = (judged_paintings(backgrounds, config, split) for split in ("val", "test"))
+    validation, test = (
+        judged_paintings(judged_pieces(backgrounds, config, split), config)
+        for split in ("val", "test")
+    )
     say(
         f"{data.paintings} paintings on {len(samples.pieces)} pieces of tissue, "
         f"{len(validation)} for validation, {len(test)} for the test"
@@ -60,9 +74,10 @@ def train_on_painted(
         validation=PaintingSamples(validation[:_WATCHED]),
         files=FitFiles(log, resume=resume),
     )
-    thresholds = chosen_thresholds(network, config, validation)
-    metrics = painted_metrics(network, config, test, thresholds)
-    metrics += control_metrics(network, config, _controls(config, data, root), thresholds)
+    read = network_reading(network)
+    thresholds = chosen_thresholds(read, config, validation)
+    metrics = painted_metrics(read, config, test, thresholds)
+    metrics += control_metrics(read, config, _controls(config, data, root), thresholds)
     bundle = export_bundle(out, network, card_of(config, thresholds, metrics), reference_tile())
     for metric in metrics:
         say(f"{metric.name} {metric.split}: {metric.value:.3f} (fixed threshold {metric.baseline})")
@@ -85,41 +100,38 @@ def painted_samples(
     return PaintedSamples(pieces, config, count=config.optim.steps * config.optim.batch)
 
 
-def judged_paintings(
-    backgrounds: Sequence[Background],
-    config: TrainingConfig,
-    split: str,
-    spec: SimulationSpec | None = None,
-) -> list[Painting]:
-    """Paint ``data.judged`` pieces of a split at their own spacing, each once.
-
-    Parameters
-    ----------
-    split
-        "val" or "test".
-    spec
-        What may be painted; that of the training if None.
-    """
-    data, reduction = config.data, reduction_of(config)
-    assert data.kind == "painted"  # noqa: S101  (for the type checker; reduction_of checked it)
-    seed = (config.seed, _SEEDS[split])
-    pieces = cut_pieces(
+def judged_pieces(
+    backgrounds: Sequence[Background], config: TrainingConfig, split: str
+) -> list[Piece]:
+    """Cut ``data.judged`` pieces of a split ("val" or "test") at their own spacing."""
+    side_px = config.optim.crop_px * reduction_of(config)
+    data = config.data
+    assert data.kind == "painted"  # noqa: S101  (for the type checker; train_bundle chose)
+    return cut_pieces(
         [background for background in backgrounds if background.split == split],
         data,
-        config.optim.crop_px * reduction,
+        side_px,
         scale=(1.0, 1.0),
-        seed=seed,
+        seed=(config.seed, _SEEDS[split]),
         count=data.judged,
     )
+
+
+def judged_paintings(
+    pieces: Sequence[Piece], config: TrainingConfig, spec: SimulationSpec | None = None
+) -> list[Painting]:
+    """Paint each piece once; ``spec`` is that of the training if None."""
+    data, reduction = config.data, reduction_of(config)
+    assert data.kind == "painted"  # noqa: S101  (for the type checker; train_bundle chose)
     return [
         paint(
             piece,
             config.components,
             reduction,
             spec or data.simulation,
-            np.random.default_rng((*seed, 1, number)),
+            np.random.default_rng((*piece.seed[:-1], 1, piece.seed[-1])),
         )
-        for number, piece in enumerate(pieces)
+        for piece in pieces
     ]
 
 
