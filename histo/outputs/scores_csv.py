@@ -24,8 +24,10 @@ COLUMNS = (
     "high",
     "specification_version",
     "histo_version",
+    "bundles",
 )
-"""``status`` is measured, undefined (the note says why) or not measured (and what for)."""
+"""``status`` is measured, undefined (the note says why) or not measured (and what for).
+``bundles`` are those that answered on the slide, with their versions."""
 
 
 def write_scores_csv(path: Path, results: SlideResults) -> None:
@@ -33,9 +35,14 @@ def write_scores_csv(path: Path, results: SlideResults) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
+        same = specification().version, __version__, _bundles(results)
         for row in _rows(results):
-            version = specification().version
-            table.writerow([results.slide.fingerprint, *row, version, __version__])
+            table.writerow([results.slide.fingerprint, *row, *same])
+
+
+def _bundles(results: SlideResults) -> str:
+    names = (f"{bundle['name']} {bundle.get('version', '')}" for bundle in results.bundles)
+    return "; ".join(name.strip() for name in names)
 
 
 def _rows(results: SlideResults) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from histo.outputs.coverage import Frame, component_coverage, mask_coverage
 from histo.outputs.drawing import length_label, round_length_um, text_width, wrapped
 from histo.outputs.overview import draw_overview
 from histo.outputs.overview_text import legend_entries, page_text
+from histo.scoring import Score
 from histo.vocabulary import RESEARCH_USE
 
 
@@ -60,6 +61,21 @@ def test_the_words_give_the_main_numbers_and_the_warnings(results) -> None:
 def test_a_withheld_headline_shows_no_number(results) -> None:
     warning = replace(results.warnings[0], withholds_headline=True)
     assert page_text(replace(results, warnings=[warning]))[0] == ("title", "No headline value")
+
+
+def test_the_headline_counts_macrophages_and_the_legend_draws_no_centres(results) -> None:
+    found = replace(results.component_map, components=("macrophage", "cell"))
+    density = Score("tam_density_tissue_per_mm2", 123.4, "/mm2", "n", "d")
+    area = Score("macrophage_fraction_of_tissue", 0.02, "1", "n", "d")
+    given = replace(
+        results,
+        component_map=found,
+        thresholds={"macrophage": 0.5, "cell": 0.5},
+        scores=[area, density],
+    )
+    title = page_text(given)[0][1]
+    assert title == "Macrophage 2.0 % of measurable tissue, 123 macrophages per mm²"
+    assert not [entry for entry in legend_entries(given) if entry.label.startswith("cell")]
 
 
 def test_the_legend_names_what_is_there_and_what_was_not_measured(results) -> None:

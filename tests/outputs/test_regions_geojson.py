@@ -92,3 +92,29 @@ def test_specks_below_the_smallest_area_are_left_out(results, tmp_path) -> None:
     found = replace(results.component_map, probability=probability)
     write_regions(tmp_path / "r.geojson", replace(results, component_map=found))
     assert {f["properties"]["name"] for f in features(tmp_path / "r.geojson")} == {"tissue", "pen"}
+
+
+def test_counted_cells_are_points_of_their_component(results, tmp_path) -> None:
+    """A canvas pixel is four slide pixels wide: its centre lies two of them in."""
+    cells = np.array([[10.5, 20.5], [30.0, 5.0]])
+    write_regions(tmp_path / "r.geojson", replace(results, cells={"macrophage": cells}))
+    *_, last = features(tmp_path / "r.geojson")
+    assert last["geometry"]["type"] == "MultiPoint"
+    scale = results.component_map.spacing.col / results.slide.spacing.col
+    np.testing.assert_allclose(last["geometry"]["coordinates"], cells[:, ::-1] * scale)
+    assert last["properties"]["classification"]["name"] == "macrophage"
+    assert last["properties"]["measurements"] == {"cells": 2}
+    regions = read_regions(tmp_path / "r.geojson")
+    assert "macrophage: cells counted" not in {region.name for region in regions}
+
+
+def test_no_cells_and_centres_are_not_drawn(results, tmp_path) -> None:
+    found = results.component_map
+    centres = replace(found, components=("collagen", "cell"))
+    cuts = {"collagen": 0.5, "cell": 0.5}
+    given = replace(
+        results, component_map=centres, thresholds=cuts, cells={"macrophage": np.empty((0, 2))}
+    )
+    write_regions(tmp_path / "r.geojson", given)
+    names = [feature["properties"]["name"] for feature in features(tmp_path / "r.geojson")]
+    assert names == ["tissue", "pen", "collagen"]

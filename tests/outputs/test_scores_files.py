@@ -88,7 +88,7 @@ def test_scores_csv_gives_every_number_back_exactly(tmp_path, results) -> None:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == [
         *("slide", "name", "status", "value", "unit", "numerator", "denominator", "note"),
-        *("low", "high", "specification_version", "histo_version"),
+        *("low", "high", "specification_version", "histo_version", "bundles"),
     ]
     measured = {row["name"]: float(row["value"]) for row in rows if row["status"] == "measured"}
     assert measured == {score.name: score.value for score in results.scores}
@@ -98,6 +98,7 @@ def test_scores_csv_gives_every_number_back_exactly(tmp_path, results) -> None:
     assert [row["name"] for row in missing] == [entry.component for entry in results.not_measured]
     assert all(row["value"] == "" and row["note"].startswith("needs ") for row in missing)
     assert {row["slide"] for row in rows} == {results.slide.fingerprint}
+    assert {row["bundles"] for row in rows} == {"he-collagen 0.1.0"}
 
 
 def test_a_result_has_all_its_files_and_none_names_the_slide(tmp_path, results) -> None:
