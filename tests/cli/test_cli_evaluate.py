@@ -248,3 +248,17 @@ def test_no_torch_is_needed(finish, bundle, study):
 def test_a_bundle_that_is_not_there_is_wrong_usage(histo_, study):
     done = histo_("evaluate", "no-such-bundle", study((120, 120, "test")))
     assert done.code == 2
+
+
+@pytest.mark.shared_data
+def test_cells_outlined_in_imagescope_are_counted_on_a_real_slide(histo_, shared_data, tmp_path):
+    cut = {"macrophage": 0.5}
+    bundle = write_bundle(tmp_path / "formula", components=["macrophage"], thresholds=cut)
+    line = "monusac_A9K0_1.svs,monusac_A9K0_1.xml,p,,H&E,,,test,monusac"
+    (tmp_path / "study.csv").write_text(f"{HEAD}\n{line}\n", encoding="utf-8")
+    done = histo_(
+        *("evaluate", bundle, tmp_path / "study.csv", "--data", shared_data / "slides", "--json")
+    )
+    assert done.code == 0, done.err
+    (row,) = done.json["rows"]
+    assert 0 <= row["components"]["macrophage"]["cell F1 within 10 µm"] < 1
