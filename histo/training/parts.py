@@ -11,9 +11,10 @@ from histo.assets import shipped
 from histo.errors import ConfigError
 from histo.nn.card import Card, Metric
 from histo.training.config import TrainingConfig
+from histo.training.manifests.licences import require_inherited
 from histo.vocabulary import Component
 
-__all__ = ["card_of", "data_root", "imagenet_file", "reference_tile"]
+__all__ = ["card_of", "data_root", "imagenet_file", "reference_tile", "require_licence"]
 
 
 def data_root(config: TrainingConfig) -> Path:
@@ -55,7 +56,14 @@ def imagenet_file(config: TrainingConfig) -> Path | None:
 def card_of(
     config: TrainingConfig, thresholds: Mapping[Component, float], metrics: Sequence[Metric]
 ) -> Card:
-    """Return the card of a bundle, with its configuration echoed."""
+    """Return the card of a bundle, with its configuration echoed.
+
+    Raises
+    ------
+    LicenceError
+        If the bundle would be freer than the data it learnt from.
+    """
+    require_licence(config)
     return Card(
         name=config.name,
         components=config.components,
@@ -65,6 +73,17 @@ def card_of(
         training=config.model_dump(mode="json", exclude={"card", "network", "name"}),
         **config.card.model_dump(),
     )
+
+
+def require_licence(config: TrainingConfig) -> None:
+    """Refuse a bundle whose licence is freer than its data's; better before training than after.
+
+    Raises
+    ------
+    LicenceError
+        Saying which licence the card has to name.
+    """
+    require_inherited(config.card.licence, [source.licence for source in config.card.data])
 
 
 def reference_tile() -> NDArray[np.uint8]:

@@ -30,6 +30,8 @@ ORDER = ["CC0", "MIT", "CC BY 4.0", "CC BY-SA 4.0", "CC BY-NC 4.0", "CC BY-NC-SA
         ("CC BY 4.0, check", "unstated"),
         ("no licence stated", "unstated"),
         ("permitted", "unstated"),
+        ("none stated at the repository's root, BSD-2-Clause in a subfolder", "unstated"),
+        ("data licence not stated; repository Apache-2.0", "unstated"),
     ],
 )
 def test_a_licence_is_known_however_it_is_written(written, meant):

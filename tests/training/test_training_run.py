@@ -23,6 +23,7 @@ from torch import nn  # noqa: E402
 
 from histo.nn.network import StromaNetwork  # noqa: E402
 from histo.training import side_by_side  # noqa: E402
+from histo.training.loop.fit import FitFiles  # noqa: E402
 from histo.training.parts import data_root  # noqa: E402
 from histo.training.run import train_bundle  # noqa: E402
 from histo.training.shg.cross_validation import cross_validate, plan_folds  # noqa: E402
@@ -140,7 +141,7 @@ def test_training_teaches_and_keeps_the_loss(cores, study, tmp_path):
     """A few steps more on drawn cores find most fibres."""
     values = training_values(study, steps=25, lr=1e-2, ema_decay=0.0, encoder_lr_share=1.0)
     config = TrainingConfig.model_validate(values)
-    network = fit_cores(config, cores, imagenet=None, folder=tmp_path, progress=False)
+    network = fit_cores(config, cores, imagenet=None, files=FitFiles(tmp_path), progress=False)
     results = evaluate_cores(cores, lambda core: core_probability(network, core))
     assert mean_of(results, "auroc_px") > 0.8
     with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as stream:

@@ -22,7 +22,17 @@ from histo.training.loop.validation import Validation
 __all__ = ["BEST", "LAST", "Checkpoints", "network_weights", "read_checkpoint"]
 
 LAST, BEST = "last.ckpt", "best.ckpt"
-_FREE = {"card", "optim.checkpoint_every", "optim.jobs", "optim.workers"}  # change no weight
+_FREE = {  # what changes no weight
+    "card.data",
+    "card.failure_modes",
+    "card.intended_use",
+    "card.licence",
+    "card.summary",
+    "card.version",
+    "optim.checkpoint_every",
+    "optim.jobs",
+    "optim.workers",
+}
 
 
 class Checkpoints(Callback):

@@ -141,7 +141,7 @@ def _put_best(
 
 
 _EXPECTED = (
-    "You're resuming from a checkpoint that ended before the epoch ended",  # RunLoader goes on there
+    "You're resuming from a checkpoint that ended before the epoch ended",  # see RunLoader
     "Experiment logs directory .* exists and is not empty",  # its lines were read before
     "The '.*dataloader' does not have many workers",  # optim.workers says how many
     ".*LeafSpec.* is deprecated",  # Lightning on a newer torch

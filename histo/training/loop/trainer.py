@@ -39,7 +39,7 @@ def make_trainer(
         precision=_precision(optim),
         callbacks=[*callbacks, *bar],
         logger=list(loggers) or False,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, optim.steps),
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=progress,

@@ -21,6 +21,7 @@ _ORDER = (
     "CC-BY-NC-ND",
     UNSTATED,
 )
+_UNSTATED = re.compile(r"\b(check|unstated|(none|not) stated|no licen[cs]e)\b")
 _FREE = re.compile(r"\b(cc\s*0|cc\s*zero|public domain|pddl)\b")
 _PERMISSIVE = re.compile(r"\b(apache|mit|bsd|isc)\b")
 _COPYLEFT = re.compile(r"\b[al]?gpl\b")
@@ -36,7 +37,7 @@ def family(licence: str) -> str:
     """Return the family of a licence as people write it, e.g. ``CC-BY-NC-SA``.
 
     Apache, MIT and BSD are ``permissive``; GPL counts as ``CC-BY-SA``, as it asks for the same
-    terms; what is not recognised, or says "check" or "research use", is ``unstated``.
+    terms; what is not recognised, or says "check", "none stated" or "not stated", is ``unstated``.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def family(licence: str) -> str:
     ('CC-BY-NC-SA', 'permissive', 'unstated')
     """
     words = " ".join(re.findall(r"[a-z]+|\d+", licence.lower()))
-    if "check" in words.split():
+    if _UNSTATED.search(words):  # also of a part of the data: nobody knows which licence holds
         return UNSTATED
     if _FREE.search(words):
         return "CC0"

@@ -41,7 +41,7 @@ def fit_cores(
     counter_examples: Sequence[Sample] = (),
     *,
     imagenet: Path | None,
-    folder: Path | None = None,
+    files: FitFiles | None = None,
     progress: bool = True,
 ) -> StromaNetwork:
     """Train one network on these samples and return it in evaluation mode, on the CPU."""
@@ -58,6 +58,4 @@ def fit_cores(
     )
     network = new_network(config, crops, imagenet)
     loss = shg_loss(data.label, optim.dice_weight)
-    return fit(
-        network, crops, config, loss, files=FitFiles(folder) if folder else None, progress=progress
-    )
+    return fit(network, crops, config, loss, files=files, progress=progress)

@@ -7,6 +7,7 @@ from histo.assets import shipped
 from histo.nn.bundle import Bundle
 from histo.nn.export import export_bundle
 from histo.training.config import ShgData, TrainingConfig
+from histo.training.loop.fit import FitFiles
 from histo.training.parts import card_of, data_root, imagenet_file, reference_tile
 from histo.training.shg.cores import read_cores
 from histo.training.shg.counter_examples import CounterExample, read_counter_examples
@@ -30,12 +31,14 @@ def train_on_cores(
     out: Path,
     *,
     cross_validation: bool = True,
+    resume: bool = False,
     say: Report = print,
 ) -> Bundle:
     """Train, evaluate and export a bundle that learns collagen from second-harmonic generation.
 
     Writes the bundle to ``out`` and, beside it in ``out/../<name>-training``, the loss of every
-    tenth step, the figures of every core and the maps made of it while held out.
+    tenth step, the figures of every core and the maps made of it while held out. With ``resume``
+    the training on all cores goes on from its checkpoint.
     """
     root = data_root(config)
     cores = read_cores(
@@ -53,7 +56,8 @@ def train_on_cores(
         folds = plan_folds(data, config.seed, cores, counter)
         rounds = cross_validate(config, folds, imagenet_file(config), say)
         write_cross_validation(rounds, log)
-    network = fit_cores(config, cores, counter, imagenet=imagenet_file(config), folder=log)
+    files = FitFiles(log, resume=resume)
+    network = fit_cores(config, cores, counter, imagenet=imagenet_file(config), files=files)
     maps = [core_probability(network, core) for core in cores]
     threshold = rounds[0].threshold if rounds else area_threshold(cores, maps)
     (component,) = config.components

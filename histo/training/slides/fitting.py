@@ -33,7 +33,7 @@ def slide_loss(config: TrainingConfig, data: SlideData) -> Loss:
 
 def slide_samples(config: TrainingConfig, data: SlideData, manifest: Manifest) -> SlideSamples:
     """Return the augmented samples of an experiment from every row of a manifest."""
-    settings = _settings(config, data, max(data.epoch, config.optim.steps * config.optim.batch))
+    settings = _settings(config, data, data.epoch)
     return SlideSamples(manifest, config.components, settings, changes=config.augmentation)
 
 
@@ -43,7 +43,7 @@ def fit_slides(
     validation: Manifest | None = None,
     *,
     imagenet: Path | None,
-    folder: Path | None = None,
+    files: FitFiles | None = None,
     progress: bool = True,
 ) -> StromaNetwork:
     """Train one network and return it in evaluation mode, on the CPU.
@@ -58,8 +58,8 @@ def fit_slides(
         Rows from which fixed samples are watched; none if None.
     imagenet
         Encoder weights to start from, or None.
-    folder
-        Where to write the loss; nowhere if None.
+    files
+        Where to write; nowhere if None.
     progress
         Whether to draw a bar.
     """
@@ -76,7 +76,7 @@ def fit_slides(
         config,
         slide_loss(config, data),
         validation=watched,
-        files=FitFiles(folder) if folder else None,
+        files=files,
         progress=progress,
     )
 

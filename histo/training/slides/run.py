@@ -11,6 +11,7 @@ from histo.nn.export import export_bundle
 from histo.nn.network import StromaNetwork
 from histo.training.config import SlideData, TrainingConfig
 from histo.training.evaluation import Judged
+from histo.training.loop.fit import FitFiles
 from histo.training.manifests.manifest import Manifest
 from histo.training.parts import card_of, imagenet_file, reference_tile
 from histo.training.side_by_side import side_by_side
@@ -37,6 +38,7 @@ def train_on_slides(
     out: Path,
     *,
     cross_validation: bool = True,
+    resume: bool = False,
     say: Report = print,
 ) -> Bundle:
     """Train, evaluate and export a bundle that learns from annotated slides.
@@ -60,6 +62,8 @@ def train_on_slides(
     cross_validation
         Whether to measure on held-out folds; if not, thresholds are 0.5 and the card has no
         figure. Splits are measured in any case.
+    resume
+        Whether the training that is not of a fold goes on from its checkpoint.
     say
         Called with a line now and then.
     """
@@ -68,14 +72,15 @@ def train_on_slides(
     say(f"{len(manifest.rows)} annotated rows of {patients} patients")
     log = out.parent / f"{config.name}-training"
     log.mkdir(parents=True, exist_ok=True)
+    files = FitFiles(log, resume=resume)
     if data.folds:
         rounds = _folds(config, data, manifest, say) if cross_validation else []
         judged = [one for held in rounds for one in held.judged]
         thresholds = thresholds_of(judged, config.components)
-        network = fit_slides(config, manifest, imagenet=imagenet_file(config), folder=log)
+        network = fit_slides(config, manifest, imagenet=imagenet_file(config), files=files)
         split = f"held out by patient, {len(judged)} rows"
     else:
-        network, rounds, thresholds = _splits(config, data, manifest, log)
+        network, rounds, thresholds = _splits(config, data, manifest, files)
         split = "test rows" if rounds else ""
     metrics: list[Metric] = []
     if rounds:
@@ -123,7 +128,7 @@ def _held_out(
 
 
 def _splits(
-    config: TrainingConfig, data: SlideData, manifest: Manifest, log: Path
+    config: TrainingConfig, data: SlideData, manifest: Manifest, files: FitFiles
 ) -> tuple[StromaNetwork, list[HeldOut], dict[Component, float]]:
     """Train as the manifest's splits say; without test rows nothing is left to measure on."""
     one = given_round(manifest)
@@ -133,7 +138,7 @@ def _splits(
         manifest.only(one.learning),
         validation,
         imagenet=imagenet_file(config),
-        folder=log,
+        files=files,
     )
     chosen_on = judge_rows(network, validation, config.components, config.card)
     thresholds = dict(thresholds_of(chosen_on, config.components))
