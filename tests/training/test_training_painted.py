@@ -7,6 +7,7 @@ import pytest
 from painted_fakes import drawn_tissue, painted_values, write_backgrounds
 from PIL import Image
 
+from histo.assets import shipped
 from histo.errors import ConfigError
 from histo.geometry import Spacing
 from histo.scoring.macrophages.matching import MatchCounts
@@ -236,3 +237,18 @@ def test_a_run_writes_a_bundle_that_passes_every_check(manifest, config, tmp_pat
     assert bundle.card.components == [POSITIVE, CELL, MUSCLE]
     assert {m.component for m in bundle.card.metrics} == {POSITIVE, CELL, MUSCLE}
     assert bundle.card.training["data"]["simulation"]["positive_od"] == 0.15
+
+
+@pytest.mark.shared_data
+def test_the_manifest_of_dab_keeps_splits_apart_and_counted_images_out(shared_data):
+    rows = read_backgrounds(shipped("data_manifests") / "dab-backgrounds.csv", shared_data)
+    table = (shipped("data_manifests") / "dab-control-counts.csv").read_text(encoding="utf-8")
+    assert not [row.name for row in rows if f"dab/{row.path.name}" in table]
+    places = [(row.path, row.box) for row in rows]
+    assert len(set(places)) == len(places)
+    for split in ("train", "val", "test"):
+        assert {row.source for row in rows if row.split == split} == {"he", "hdab"}
+    left, right = (row.box for row in rows if row.path.name == "1008.jpg")
+    assert left is not None
+    assert right is not None
+    assert not left.intersect(right)
