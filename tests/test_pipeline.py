@@ -65,6 +65,7 @@ class Half:
 
     name = "half"
     stride = 8
+    lanes = 1
 
     def __init__(self, bundle, reduction):
         self.outputs = tuple(map(str, bundle.card.components))

@@ -57,7 +57,7 @@ def card(name="brown", components=("positive", "cell", "muscle"), **changes):
 class Paint:
     """A network that knows the paints: all paint is positive, blue is a centre, no muscle."""
 
-    name, stride, reduction = "paint", 8, 1
+    name, stride, reduction, lanes = "paint", 8, 1, 1
     outputs = ("positive", "cell", "muscle")
 
     def prepare(self, height, width):

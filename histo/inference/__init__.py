@@ -6,7 +6,8 @@
     components = segment(slide, plan, predict, FlowSettings(batch=4, threads=2))
 """
 
-from histo.inference.plan import Target, Tile, TilePlan, TileSettings, plan_tiles
+from histo.inference.plan import Target, Tile, TilePlan, TileSettings
+from histo.inference.planning import plan_tiles
 from histo.inference.reader import Batch, FlowSettings, Readable, read_batches
 from histo.inference.segment import ComponentMap, Predict, Probabilities, segment
 

@@ -1,4 +1,4 @@
-"""Tiles become one picture, a lattice row at a time."""
+"""Tiles become one picture, a band at a time."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ class Canvas:
     so nothing is left to divide, a pixel that one tile holds is that tile's to the last bit,
     and a constant stays itself exactly, which the quotient of two rounded sums does not.
 
-    Memory is one lattice row: channels x valid rows x the columns from the first tile to the
-    last. Rows that no later tile reaches go to the sink as uint8 (255 = 1.0).
+    Memory is one band: channels x its rows x the columns from the first tile to the last. Rows
+    that no later band reaches go to the sink as uint8 (255 = 1.0).
 
     Parameters
     ----------
@@ -40,56 +40,58 @@ class Canvas:
         self._plan = plan
         self._sink = sink
         k = plan.reduction
-        self._valid = plan.valid_px // k
-        self._inside = slice(plan.context_px // k, plan.context_px // k + self._valid)
-        self._window = tile_window(self._valid, plan.blend_px // k)
+        top, bottom = plan.band_rows(0)
         first, after = plan.columns
-        width = (after - first - 1) * plan.step_px // k + self._valid
-        self._left = plan.valid_box(Tile(0, first)).col // k
+        self._height = (bottom - top) // k
+        self._left = first // k
         self._top: int | None = None
-        self._mean = np.zeros((channels, self._valid, width), dtype=np.float32)
-        self._weight = np.zeros((self._valid, width), dtype=np.float32)
+        width = (after - first) // k
+        self._mean = np.zeros((channels, self._height, width), dtype=np.float32)
+        self._weight = np.zeros((self._height, width), dtype=np.float32)
 
     def add(self, tile: Tile, probability: NDArray[np.floating]) -> None:
-        """Blend in a tile's output, shape (C, tile / reduction, tile / reduction).
+        """Blend in a tile's output, shape (C, tile height / reduction, tile width / reduction).
 
         Raises
         ------
         BackendError
             If the output has the wrong shape.
         """
-        side = self._plan.tile_px // self._plan.reduction
-        expected = (len(self._mean), side, side)
+        plan, k = self._plan, self._plan.reduction
+        expected = (len(self._mean), *(side // k for side in tile.shape))
         if probability.shape != expected:
             raise BackendError(
                 f"the network gave an output of shape {probability.shape} where {expected} was "
                 "expected: its bundle's card does not fit its graph."
             )
-        box = self._plan.valid_box(tile)
-        self._advance(box.row // self._plan.reduction)
-        start = box.col // self._plan.reduction - self._left
-        cols = slice(start, start + self._valid)
-        self._weight[:, cols] += self._window
-        share = self._window / self._weight[:, cols]
-        mean = self._mean[:, :, cols]
-        mean += (probability[:, self._inside, self._inside] - mean) * share
+        top = self._advance(plan.band_rows(tile.band)[0] // k)
+        box = plan.valid_box(tile)
+        valid = Box(box.row // k, box.col // k, box.height // k, box.width // k)
+        window = tile_window(valid.shape, plan.blend_px // k)
+        at = valid.shift(-top, -self._left).slices
+        self._weight[at] += window
+        share = np.divide(window, self._weight[at], out=window)
+        inset = plan.context_px // k
+        mean = self._mean[:, *at]
+        mean += (probability[:, *Box(inset, inset, *valid.shape).slices] - mean) * share
 
     def finish(self) -> None:
         """Write what is still held."""
         if self._top is not None:
-            self._write(self._valid)
+            self._write(self._height)
 
-    def _advance(self, top: int) -> None:
-        """Write the rows above ``top``, which no tile will reach any more, and drop them."""
+    def _advance(self, top: int) -> int:
+        """Write the rows above ``top``, which no tile will reach any more, drop them; return it."""
         if self._top is None:
             self._top = top
-        done = min(top - self._top, self._valid)
+        done = min(top - self._top, self._height)
         if done > 0:
             self._write(done)
             for held in (self._mean, self._weight):
-                held[..., : self._valid - done, :] = held[..., done:, :]
-                held[..., self._valid - done :, :] = 0
+                held[..., : self._height - done, :] = held[..., done:, :]
+                held[..., self._height - done :, :] = 0
             self._top = top
+        return top
 
     def _write(self, rows: int) -> None:
         """Hand the upper rows to the sink, cut to the canvas; the rows are spoilt."""

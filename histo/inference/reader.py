@@ -1,10 +1,11 @@
 """Batches of tiles, read ahead of the network by a few threads."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,6 @@ from histo.inference.plan import Tile, TilePlan
 from histo.inference.workers import Workers, in_order
 
 __all__ = ["Batch", "FlowSettings", "Readable", "read_batches"]
-
-_TILES_A_READ = 4
-"""Neighbours in a lattice row read as one box: what they share is decoded once."""
 
 _LAST_CALL_S = 1.0
 """How long to wait for the other reads when one of them hangs."""
@@ -44,7 +42,7 @@ class FlowSettings:
     Attributes
     ----------
     batch
-        Most tiles a call of the network; the last batch may be smaller.
+        Most tiles a call of the network: neighbours in the plan and of one shape.
     threads
         Reader threads.
     lanes
@@ -71,9 +69,9 @@ class Batch:
     Attributes
     ----------
     tiles
-        N places on the lattice, in the plan's order.
+        N of one shape, in the plan's order.
     pixels
-        ndarray of uint8, shape (N, tile_px, tile_px, 3).
+        ndarray of uint8, shape (N, height, width, 3).
     """
 
     tiles: tuple[Tile, ...]
@@ -118,10 +116,10 @@ def _start_batch(
     tiles: tuple[Tile, ...],
 ) -> Callable[[], Batch]:
     """Begin to read a batch; each read fills its own part of the same array."""
-    pixels = np.empty((len(tiles), plan.tile_px, plan.tile_px, 3), dtype=np.uint8)
+    pixels = np.empty((len(tiles), *tiles[0].shape, 3), dtype=np.uint8)
     reads = [
-        readers.submit(partial(_read_run, slide, plan, tiles[run], pixels[run]))
-        for run in _runs(tiles)
+        readers.submit(partial(_read_tile, slide, plan, tile, target))
+        for tile, target in zip(tiles, pixels, strict=True)
     ]
 
     def finish() -> Batch:
@@ -144,32 +142,13 @@ def _wait(read: Future[None], name: str, timeout_s: float) -> None:
         ) from None
 
 
-def _read_run(
-    slide: Readable, plan: TilePlan, tiles: tuple[Tile, ...], pixels: NDArray[np.uint8]
-) -> None:
-    """Read adjoining tiles as one box and lay them out one by one."""
-    first, last = plan.tile_box(tiles[0]), plan.tile_box(tiles[-1])
-    box = Box(first.row, first.col, first.height, last.right - first.col)
-    strip = slide.read(box, plan.spacing)
-    for index, target in enumerate(pixels):
-        start = index * plan.step_px
-        target[:] = strip[:, start : start + plan.tile_px]
+def _read_tile(slide: Readable, plan: TilePlan, tile: Tile, pixels: NDArray[np.uint8]) -> None:
+    pixels[:] = slide.read(plan.tile_box(tile), plan.spacing)
 
 
 def _chunks(plan: TilePlan, count: int) -> Iterator[tuple[Tile, ...]]:
-    tiles = iter(plan)
-    while chunk := tuple(islice(tiles, count)):
-        yield chunk
-
-
-def _runs(tiles: Iterable[Tile]) -> Iterator[slice]:
-    """Cut tiles into runs of adjoining ones, as slices."""
-    start, previous = 0, None
-    for index, tile in enumerate(tiles):
-        adjoins = previous is not None and tile == Tile(previous.row, previous.col + 1)
-        if index - start >= _TILES_A_READ or (index > start and not adjoins):
-            yield slice(start, index)
-            start = index
-        previous = tile
-    if previous is not None:
-        yield slice(start, index + 1)
+    """Yield neighbours in the plan that have one shape, at most ``count`` at a time."""
+    for _, alike in groupby(plan, key=attrgetter("shape")):
+        tiles = tuple(alike)
+        for start in range(0, len(tiles), count):
+            yield tiles[start : start + count]

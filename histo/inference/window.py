@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 __all__ = ["tile_window"]
 
 
-def tile_window(valid: int, blend: int) -> NDArray[np.float32]:
+def tile_window(valid: tuple[int, int], blend: int) -> NDArray[np.float32]:
     """Return the weight of the valid part of a tile: 1 inside, raised-cosine ramps at its edges.
 
     A ramp and the mirrored ramp of the neighbour add to 1, since cos² + sin² = 1. No weight is
@@ -16,24 +16,29 @@ def tile_window(valid: int, blend: int) -> NDArray[np.float32]:
     Parameters
     ----------
     valid
-        Side of the valid part, canvas pixels.
+        (height, width) of the valid part, canvas pixels.
     blend
         Width of a ramp, canvas pixels; 0 for a hard edge.
 
     Returns
     -------
-    ndarray of float32, shape (valid, valid)
+    ndarray of float32, of that shape
         In (0, 1].
 
     Examples
     --------
-    >>> tile_window(4, 1)[0].tolist()
+    >>> tile_window((4, 4), 1)[0].tolist()
     [0.25, 0.5, 0.5, 0.25]
     """
-    if not 0 <= blend < valid:
+    if not 0 <= blend < min(valid):
         raise ValueError(f"a ramp fits into the valid part: 0 <= blend < valid, {blend=} {valid=}")
-    along = np.ones(valid, dtype=np.float32)
     ramp = np.sin(np.pi / 2 * (np.arange(blend) + 0.5) / max(blend, 1)) ** 2
-    along[:blend] *= ramp
-    along[valid - blend :] *= ramp[::-1]
-    return np.outer(along, along)
+    height, width = (_along(side, ramp) for side in valid)
+    return np.outer(height, width)
+
+
+def _along(side: int, ramp: NDArray[np.float64]) -> NDArray[np.float32]:
+    along = np.ones(side, dtype=np.float32)
+    along[: len(ramp)] *= ramp
+    along[side - len(ramp) :] *= ramp[::-1]
+    return along

@@ -50,7 +50,7 @@ def lighten(model: Any, reduction: int, context_px: int) -> tuple[Any, int]:
     ----------
     model
         An OpenVINO model with static shapes: tiles in, probabilities (N, C, H, W) out. It is
-        used up.
+        used up; what comes of it takes tiles of other sizes, too, after a ``reshape``.
     reduction
         k: the mean over k x k pixels is appended.
     context_px
@@ -201,9 +201,7 @@ def _doubled_kernel(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 def _cropped(value: Any, pixels: int) -> Any:
     if pixels == 0:
         return value
-    height, width = list(value.get_shape())[2:]
-    ends = [height - pixels, width - pixels]
-    return ops.slice(value, [pixels, pixels], ends, [1, 1], [2, 3]).output(0)
+    return ops.slice(value, [pixels, pixels], [-pixels, -pixels], [1, 1], [2, 3]).output(0)
 
 
 def _reduced(model: Any, k: int) -> Any:
@@ -223,23 +221,23 @@ def _strided_head(sigmoid: Any, k: int) -> Any:
     norm = sigmoid.input_value(0).get_node()
     weights, bias = _normed(norm)
     outputs, inputs = weights.shape[:2]
-    kernel = np.zeros((k, k, outputs, inputs, k + 2, k + 2), dtype=np.float32)
+    kernel = np.zeros((outputs, k, k, inputs, k + 2, k + 2), dtype=np.float32)
     for row in range(k):
         for col in range(k):
-            kernel[row, col, :, :, row : row + 3, col : col + 3] = weights
+            kernel[:, row, col, :, row : row + 3, col : col + 3] = weights
     logits = ops.convolution(
         norm.input_value(0).get_node().input_value(0),
-        ops.constant(kernel.reshape(k * k * outputs, inputs, k + 2, k + 2)),
+        ops.constant(kernel.reshape(outputs * k * k, inputs, k + 2, k + 2)),
         [k, k],
         [1, 1],
         [1, 1],
         [1, 1],
     )
-    chance = ops.sigmoid(ops.add(logits, ops.constant(np.tile(bias, (1, k * k, 1, 1)))))
-    count, _, height, width = list(chance.output(0).get_shape())
-    apart = ops.constant(np.array([count, k * k, outputs, height, width]))
-    pixels = ops.reshape(chance, apart, special_zero=False)
-    return ops.reduce_mean(pixels, ops.constant(np.array([1])), keep_dims=False)
+    chance = ops.sigmoid(ops.add(logits, ops.constant(np.repeat(bias, k * k, axis=1))))
+    channel = ops.constant(np.array([1]))
+    apart = ops.split(chance, ops.constant(1), outputs).outputs() if outputs > 1 else [chance]
+    means = [ops.reduce_mean(one, channel, keep_dims=True) for one in apart]
+    return ops.concat(means, 1) if outputs > 1 else means[0]
 
 
 def _constant(value: Any) -> Any:

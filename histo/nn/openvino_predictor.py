@@ -1,7 +1,10 @@
 """Run a bundle's exported graph on the CPU with OpenVINO; imports no torch."""
 
 import os
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
@@ -32,8 +35,33 @@ def cpu_has_bf16() -> bool:
     return "BF16" in capabilities
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """A network ready for tiles up to a size.
+
+    Attributes
+    ----------
+    largest
+        (height, width) of the largest tile.
+    border
+        Canvas pixels along each edge that it leaves out.
+    requests
+        Those that are free.
+    workers
+        As many threads as there are requests; each waits for one.
+    """
+
+    largest: tuple[int, int]
+    border: int
+    requests: SimpleQueue[Any]
+    workers: ThreadPoolExecutor
+
+
 class OpenVinoPredictor:
     """Probabilities from OpenVINO, one tile a request, several requests in flight.
+
+    Tiles may be of any size up to the largest so far, and of several sizes in turn; calls from
+    several threads share the requests.
 
     Parameters
     ----------
@@ -53,6 +81,8 @@ class OpenVinoPredictor:
     BackendError
         If OpenVINO cannot read the graph or lacks bf16 on this CPU.
     """
+
+    lanes = 2  # the first tiles of a call run beside the last of the one before
 
     def __init__(
         self,
@@ -77,19 +107,41 @@ class OpenVinoPredictor:
         except RuntimeError as fault:
             raise BackendError(f"OpenVINO cannot read the graph of {card.name}.") from fault
         self._context_px = context_px
-        self._border = 0
-        self._turn = Lock()  # one queue, one callback: calls from several threads take turns
-        self._queue: Any = None
-        self._tile_shape: tuple[int, ...] = ()
+        self._lock = Lock()  # one thread compiles, the others wait
+        self._compiled: _Compiled | None = None
 
     def prepare(self, height: int, width: int) -> None:
-        """Compile for tiles of that size; done on the first call if not before."""
+        """Compile for tiles up to that size; done on the first call if not before."""
+        self._ready(height, width)
+
+    def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
+        count, height, width = tiles.shape[:3]
+        compiled, k = self._ready(height, width), self.reduction
+        result = np.zeros((count, len(self.outputs), height // k, width // k), np.float32)
+        for _ in compiled.workers.map(partial(_infer, compiled), tiles, result):
+            pass
+        return result
+
+    def _ready(self, height: int, width: int) -> _Compiled:
+        """Return the network compiled for tiles of that size, and of those asked for before."""
         if height % self.stride or width % self.stride:
             raise ValueError(f"tiles are multiples of {self.stride} px, found {height} x {width}")
+        with self._lock:
+            before = self._compiled
+            if before is None or height > before.largest[0] or width > before.largest[1]:
+                largest = (0, 0) if before is None else before.largest
+                self._compiled = self._compile(max(height, largest[0]), max(width, largest[1]))
+            assert self._compiled is not None  # noqa: S101  (for the type checker)
+            return self._compiled
+
+    def _compile(self, height: int, width: int) -> _Compiled:
+        """Compile for tiles up to a size: with bounds it is as fast as for that size alone."""
         model = self._model.clone()
         model.reshape([1, height, width, 3])
         model, border_px = lighten(model, self.reduction, self._context_px)
-        self._border = border_px // self.reduction
+        sides = [ov.Dimension(self.stride, side) for side in (height, width)]
+        model.reshape(ov.PartialShape([1, *sides, 3]))
         compiled = openvino_core().compile_model(
             model,
             "CPU",
@@ -99,27 +151,20 @@ class OpenVinoPredictor:
                 "INFERENCE_NUM_THREADS": str(self._threads),
             },
         )
-        self._queue = ov.AsyncInferQueue(compiled)
-        self._tile_shape = (height, width)
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(count):
+            requests.put(compiled.create_infer_request())
+        workers = ThreadPoolExecutor(count, thread_name_prefix="openvino")
+        return _Compiled((height, width), border_px // self.reduction, requests, workers)
 
-    def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
-        with self._turn:
-            return self._infer(tiles)
 
-    def _infer(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if tiles.shape[1:3] != self._tile_shape:
-            self.prepare(*tiles.shape[1:3])
-        count, height, width = tiles.shape[:3]
-        k = self.reduction
-        result = np.zeros((count, len(self.outputs), height // k, width // k), np.float32)
-        rows, cols = (slice(self._border, side // k - self._border) for side in (height, width))
-
-        def keep(request: Any, index: int) -> None:
-            result[index, :, rows, cols] = request.get_output_tensor(0).data[0]
-
-        self._queue.set_callback(keep)
-        for index in range(count):
-            self._queue.start_async({0: tiles[index : index + 1]}, index)
-        self._queue.wait_all()
-        return result
+def _infer(compiled: _Compiled, tile: NDArray[np.uint8], result: NDArray[np.float32]) -> None:
+    """Put a tile's probabilities, shape (C, height, width), into its result."""
+    request = compiled.requests.get()
+    try:
+        request.infer({0: tile[None]}, share_inputs=True)
+        b, (height, width) = compiled.border, result.shape[1:]
+        result[:, b : height - b, b : width - b] = request.get_output_tensor(0).data[0]
+    finally:
+        compiled.requests.put(request)

@@ -20,6 +20,8 @@ class Predictor(Protocol):
         scored on a coarser canvas and a k² smaller array is cheaper to move and blend.
     stride
         Tile sizes and tile origins are multiples of this many pixels.
+    lanes
+        Calls from several threads that run better side by side than one after the other.
     name
         Backend, device and precision, for the record of the run.
     """
@@ -27,12 +29,16 @@ class Predictor(Protocol):
     outputs: tuple[str, ...]
     reduction: int
     stride: int
+    lanes: int
     name: str
 
     def prepare(self, height: int, width: int) -> None:
-        """Get ready for tiles of that size, if the backend compiles for one; else on the first."""
+        """Get ready for tiles up to that size, where a backend compiles; else on the first call."""
         ...
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
+        """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3).
+
+        The size may change from call to call.
+        """
         ...

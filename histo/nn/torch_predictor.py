@@ -31,6 +31,8 @@ class TorchPredictor:
         "f32", "bf16", or "auto": f32, so that every machine gives the same numbers.
     """
 
+    lanes = 1
+
     def __init__(
         self,
         bundle: Bundle,

@@ -75,7 +75,7 @@ def _expected(run: Run) -> list[Bundle]:
 
 
 def _loaded(run: Run, bundle: Bundle) -> Predictor:
-    """Load a network and have it compiled for the tiles it will get."""
+    """Load a network and have it compiled for the tiles it may get."""
     (height, width), own = run.slide.shape, run.slide.spacing
     whole = Target(np.ones((1, 1), np.bool_), Spacing(height * own.row, width * own.col))
     plan = plan_bundle(run, bundle, whole)
@@ -85,7 +85,7 @@ def _loaded(run: Run, bundle: Bundle) -> Predictor:
         reduction=plan.reduction,
         context_px=bundle.card.context_px,
     )
-    predict.prepare(plan.tile_px, plan.tile_px)
+    predict.prepare(*plan.largest)
     return predict
 
 

@@ -36,6 +36,7 @@ class Job:
             "canvas_um_per_px": self.plan.canvas_spacing.pair,
             "tiles": len(self.plan),
             "tile_px": self.plan.tile_px,
+            "network_mpx": round(self.plan.network_px * 1e-6, 3),
             "context_px": self.plan.context_px,
             "glass_level": self.bundle.card.glass_level,
         }
@@ -89,7 +90,11 @@ def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> Compone
             job.source,
             job.plan,
             naming.apply(job.predict),
-            FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),
+            FlowSettings(
+                batch=settings.batch,
+                threads=settings.threads or _READER_THREADS,
+                lanes=job.predict.lanes,
+            ),
             scratch=scratch,
             progress=lambda done, total: run.tell(name, done, total),
         )

@@ -20,20 +20,21 @@ from histo.inference.window import tile_window
 @given(valid=st.integers(2, 60), data=st.data())
 def test_the_ramps_of_neighbours_add_to_one(valid: int, data: st.DataObject) -> None:
     blend = data.draw(st.integers(0, valid // 2))
-    along = np.sqrt(np.diagonal(tile_window(valid, blend)))  # it is separable
+    along = np.sqrt(np.diagonal(tile_window((valid, valid), blend)))  # it is separable
     np.testing.assert_allclose(along[:blend] + along[valid - blend :], 1, atol=1e-6)
-    assert (tile_window(valid, blend) > 0).all()
+    assert (tile_window((valid, valid), blend) > 0).all()
 
 
 def test_the_window_is_one_inside_and_the_same_after_a_quarter_turn() -> None:
-    window = tile_window(20, 5)
-    assert (window[5:15, 5:15] == 1).all()
-    np.testing.assert_allclose(window, np.rot90(window), atol=1e-7)
+    window = tile_window((20, 30), 5)
+    assert (window[5:15, 5:25] == 1).all()
+    turned = tile_window((30, 20), 5)
+    np.testing.assert_allclose(turned, np.rot90(window), atol=1e-7)
 
 
 def test_a_ramp_wider_than_the_tile_is_refused() -> None:
     with pytest.raises(ValueError, match="ramp"):
-        tile_window(8, 8)
+        tile_window((8, 20), 8)
 
 
 class LoggingSink(MemorySink):
@@ -55,18 +56,19 @@ def plan_of(tiling: TileSettings, frame: tuple[int, int] = (600, 500)) -> TilePl
 def test_the_running_mean_is_the_quotient_of_weighted_sums(tiling: TileSettings) -> None:
     plan, random = plan_of(tiling), np.random.default_rng(3)
     height, width = plan.canvas_shape
-    pad, inset, valid = 200, plan.context_px // 2, plan.valid_px // 2
+    pad, inset = 200, plan.context_px // 2
     above = np.zeros((2, height + 2 * pad, width + 2 * pad))
     below = np.zeros(above.shape[1:])
-    window = tile_window(valid, plan.blend_px // 2)
     sink = LoggingSink((2, height, width))
     canvas = Canvas(plan, 2, sink)
     for tile in plan:
-        output = random.random((2, plan.tile_px // 2, plan.tile_px // 2), dtype=np.float32)
+        output = random.random((2, *(side // 2 for side in tile.shape)), dtype=np.float32)
         canvas.add(tile, output)
         box = plan.valid_box(tile)
-        at = Box(box.row // 2 + pad, box.col // 2 + pad, valid, valid).slices
-        above[:, *at] += window * output[:, inset : inset + valid, inset : inset + valid]
+        valid = Box(box.row // 2, box.col // 2, box.height // 2, box.width // 2)
+        window = tile_window(valid.shape, plan.blend_px // 2)
+        at = valid.shift(pad, pad).slices
+        above[:, *at] += window * output[:, *Box(inset, inset, *valid.shape).slices]
         below[at] += window
     canvas.finish()
     inner = Box(pad, pad, height, width).slices
@@ -79,9 +81,9 @@ def test_rows_leave_once_and_in_order_as_soon_as_no_tile_can_reach_them() -> Non
     sink = LoggingSink((1, *plan.canvas_shape))
     canvas = Canvas(plan, 1, sink)
     for tile in plan:
-        canvas.add(tile, np.zeros((1, 64, 64), np.float32))
+        canvas.add(tile, np.zeros((1, *(side // 2 for side in tile.shape)), np.float32))
         held = sum(box.height for box in sink.boxes)
-        assert held >= plan.valid_box(tile).row // 2
+        assert held >= plan.band_rows(tile.band)[0] // 2
     canvas.finish()
     ends = [0] + [box.bottom for box in sink.boxes]
     assert [box.row for box in sink.boxes] == ends[:-1]

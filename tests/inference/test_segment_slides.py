@@ -58,7 +58,7 @@ def test_neither_reader_nor_tile_size_shows(phantom: Path, um_per_px: float) -> 
 
 
 @pytest.mark.parametrize("um_per_px", [0.5, 1.0, 0.63])
-def test_tiles_read_together_are_the_tiles_read_alone(phantom: Path, um_per_px: float) -> None:
+def test_a_batch_holds_the_pixels_of_its_tiles(phantom: Path, um_per_px: float) -> None:
     with open_slide(phantom) as slide:
         grid = native_spacing(slide, um_per_px)
         target = Target(np.ones((2, 2), dtype=bool), Spacing(400, 400))
