@@ -115,10 +115,11 @@ def network_map(
     tile_px: int,
     context_px: int,
 ) -> NDArray[np.uint8]:
-    """Return the probabilities of a whole frame, 255 = 1.0, as `histo infer` sees it.
+    """Return the probabilities of a whole frame, 255 = 1.0.
 
     Tiles overlap by twice the context, of which nothing is kept; a slide smaller than a tile is
-    seen whole. Beyond the slide there is glass.
+    seen whole. Beyond the slide is its mirror image: annotated rows are often pieces cut out of
+    slides, and where they were cut there was no glass.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def network_map(
         seen = box.pad(context_px)
         seen = Box(seen.row, seen.col, *(side + -side % stride for side in seen.shape))
         with torch.inference_mode():
-            tile = torch.from_numpy(slide.read(seen, grid)[None])
+            tile = torch.from_numpy(_mirrored(slide, seen, grid)[None])
             chance = torch.sigmoid(network(tile))[0].numpy()
         if found is None:
             found = np.zeros((len(chance), *wanted.shape), np.uint8)
@@ -158,6 +159,17 @@ def network_map(
         classes = network.body.segmentation_head[0].out_channels
         return np.zeros((classes, *wanted.shape), np.uint8)
     return found
+
+
+def _mirrored(slide: Slide, box: Box, grid: Spacing) -> NDArray[np.uint8]:
+    """Return a box of a slide, mirrored beyond its borders."""
+    inside = box.intersect(Box(0, 0, *slide.frame_shape(grid)))
+    beyond = (
+        (inside.row - box.row, box.bottom - inside.bottom),
+        (inside.col - box.col, box.right - inside.right),
+        (0, 0),
+    )
+    return np.pad(slide.read(inside, grid), beyond, mode="symmetric")
 
 
 def _boxes(shape: tuple[int, ...], step: int) -> Iterator[Box]:
