@@ -118,10 +118,7 @@ def _print(report: "EvaluationReport") -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     evaluation = report.evaluation
-    title = (
-        f"{report.bundle['name']} on {len(evaluation.rows)} {report.split} rows of "
-        f"{len(report.patients)} patients"
-    )
+    title = f"{report.bundle['name']}: {report.measured_on}"
     groups = [evaluation.overall(component) for component in evaluation.components]
     table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("figure")

@@ -93,8 +93,8 @@ class Case:
         Of the row.
     component
         Of which component.
-    dice
-        Of the whole row.
+    quality
+        The figure of the whole row that it is ranked by: "Dice 0.91", say.
     picture
         The window of it that is drawn.
     """
@@ -102,7 +102,7 @@ class Case:
     rank: str
     name: str
     component: Component
-    dice: float
+    quality: str
     picture: CasePicture
 
 
@@ -129,7 +129,7 @@ def _line(case: Case, threshold: float) -> Image.Image:
     panels = [_fitted(panel) for panel in _panels(case.picture, plane, case.component, threshold)]
     high, wide = panels[0].height, panels[0].width
     head = _MARGIN + _TITLE + _TEXT + 14
-    title = f"{case.component}, {case.rank}: Dice {case.dice:.2f} ({case.name})"
+    title = f"{case.component}, {case.rank}: {case.quality} ({case.name})"
     columns = [_MARGIN + place * (max(wide, 300) + _GAP) for place in range(3)]
     right = max(columns[-1] + max(wide, 300), _MARGIN + text_width(title, _TITLE))
     line = Image.new("RGB", (int(right) + _MARGIN, head + high + _GAP), (255, 255, 255))

@@ -60,6 +60,15 @@ class EvaluationReport:
         return {patient: f"patient {number}" for number, patient in enumerate(known, 1)}
 
     @property
+    def measured_on(self) -> str:
+        """Say on how many rows of how many patients."""
+        rows, patients = len(self.evaluation.rows), len(self.patients)
+        return (
+            f"{rows} row{'s' * (rows > 1)} of split {self.split}, "
+            f"{patients} patient{'s' * (patients > 1)}"
+        )
+
+    @property
     def intervals(self) -> str:
         """Say in a sentence where intervals come from, or why there are none."""
         count = len(self.patients)

@@ -18,7 +18,7 @@ _LONGEST = 40  # groups a table lists
 
 def evaluation_page(report: "EvaluationReport") -> str:
     """Return the Markdown page of an evaluation."""
-    bundle, evaluation = report.bundle, report.evaluation
+    bundle = report.bundle
     parts = [
         f"# {bundle['name']} {bundle['version']}: how well it agrees with annotations",
         f"> {RESEARCH_USE}",
@@ -27,8 +27,8 @@ def evaluation_page(report: "EvaluationReport") -> str:
         figures_table(report),
         *_areas(report),
         "## Cases",
-        "Best, median and worst row of each component by Dice. Grey: nothing is known there.",
-        "![Cases](cases.png)" if report.cases else "No row has a defined Dice.",
+        "Best, median and worst row of each component. Grey: nothing is known there.",
+        "![Cases](cases.png)" if report.cases else "No row shows a component.",
         "## Calibration",
         *_calibration(report),
         *_grouped(report),
@@ -36,8 +36,8 @@ def evaluation_page(report: "EvaluationReport") -> str:
     if report.warnings:
         parts += ["## Mind", _listed(report.warnings)]
     parts.append(
-        f"Measured in {len(evaluation.rows)} rows of the manifest with SHA-256 "
-        f"`{report.manifest_sha256[:16]}…`; `evaluation.json` has every figure in full."
+        f"SHA-256 of the manifest: `{report.manifest_sha256[:16]}…`. "
+        "`evaluation.json` has every figure in full."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -52,15 +52,12 @@ def figures_table(report: "EvaluationReport") -> str:
 
 def _measured_on(report: "EvaluationReport") -> str:
     evaluation = report.evaluation
-    lines = [
-        f"**Rows:** {len(evaluation.rows)} of split {report.split}, "
-        f"{len(report.patients)} patients. {report.intervals}"
-    ]
+    lines = [f"**Measured on** {report.measured_on}. {report.intervals}"]
     for component in evaluation.components:
         group = evaluation.overall(component)
         lines.append(
-            f"**{component}:** known on {plain(group.known_mm2)} mm² of {group.rows} rows, "
-            f"present on {plain(group.present_mm2)} mm² of it."
+            f"**{component}** is known on {plain(group.known_mm2)} mm² "
+            f"(rows: {group.rows}) and present on {plain(group.present_mm2)} mm² of it."
         )
     cuts = ", ".join(
         f"{component} {evaluation.thresholds[component]:.3f}" for component in evaluation.components

@@ -9,17 +9,15 @@ from tempfile import TemporaryDirectory
 from histo.config import InferenceSettings
 from histo.errors import ConfigError
 from histo.nn import Bundle, load_bundle
-from histo.nn.card import Card
 from histo.outputs.case_pictures import Case, CasePicture
 from histo.outputs.evaluation_files import EvaluationReport
-from histo.pipeline.judging import Judge
+from histo.pipeline.judging import Judge, outputs_by_label
 from histo.pipeline.options import Progress
 from histo.provenance import file_sha256
 from histo.training.evaluation.calibration import temperature_of
 from histo.training.evaluation.cells import cell_threshold_of
 from histo.training.evaluation.counts import RowCounts, added, count_row
 from histo.training.evaluation.evaluation import Evaluation
-from histo.training.evaluation.levels import dice
 from histo.training.evaluation.thresholds import threshold_of
 from histo.training.manifests.manifest import Manifest, ManifestRow, read_manifest
 from histo.vocabulary import Component
@@ -93,7 +91,7 @@ def evaluate_bundle(
     with TemporaryDirectory(prefix="histo-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         judge = Judge(bundle, options.root or read.root, options.settings, scratch, tell)
-        rows = _Rows(read, judge, card, scratch, warnings)
+        rows = _Rows(read, judge, bundle, scratch, warnings)
         thresholds, temperatures = dict(card.thresholds), None
         if options.threshold_from is not None:
             chosen_on = rows.counted(options.threshold_from, thresholds)
@@ -123,19 +121,24 @@ class _Rows:
 
     manifest: Manifest
     judge: Judge
-    card: Card
+    bundle: Bundle
     scratch: Path
     warnings: list[str]
 
-    def counted(self, split: str, thresholds: Mapping[Component, float]) -> list[RowCounts]:
-        """Return the counts of the rows of a split that fit the bundle; keep their pictures."""
+    def counted(self, split: str, thresholds: dict[Component, float]) -> list[RowCounts]:
+        """Return the counts of the rows of a split that fit the bundle; keep their pictures.
+
+        A label that is called otherwise than the output it judges takes that one's threshold.
+        """
         found = []
         for number, row in self._fitting(split):
+            for label, output in outputs_by_label(self.bundle, row).items():
+                thresholds.setdefault(label, thresholds[output])
             judged = self.judge.judge(row, number)
             if judged is None:
                 self.warnings.append(
-                    f"Row {number} was left out: its annotation knows nothing of "
-                    f"{' or '.join(self.card.components)}."
+                    f"Row {number} left out: its annotation knows nothing of "
+                    f"{' or '.join(self.bundle.card.components)}."
                 )
                 continue
             compared, picture = judged
@@ -159,27 +162,28 @@ class _Rows:
                 f"{manifest.path.name} has no row of split {split} (it has: {there}); "
                 "give another --split, or --split all."
             )
-        misfits = Counter(filter(None, (_misfit(row, self.card) for _, row in rows)))
+        misfits = Counter(filter(None, (_misfit(row, self.bundle) for _, row in rows)))
         for why, count in misfits.items():
-            self.warnings.append(f"{count} {split} rows were left out: {why}.")
+            self.warnings.append(f"{count} {split} row{'s' * (count > 1)} left out: {why}.")
         for number, row in rows:
-            if not _misfit(row, self.card):
+            if not _misfit(row, self.bundle):
                 beside = manifest.root / row.class_map  # though the images may be elsewhere
                 found = {"class_map": str(beside.resolve())} if beside.is_file() else {}
                 yield number, row.model_copy(update=found)
 
 
-def _misfit(row: ManifestRow, card: Card) -> str:
+def _misfit(row: ManifestRow, bundle: Bundle) -> str:
     """Return why a row cannot judge a bundle, as the rest of a sentence; "" if it can."""
+    card = bundle.card
     if not row.annotation:
-        return "nothing is annotated on them"
+        return "nothing is annotated"
     if row.stain not in card.stains:
-        return f"they are {row.stain}, and {card.name} learnt {' and '.join(card.stains)}"
+        return f"the stain is {row.stain}, and {card.name} learnt {' and '.join(card.stains)}"
     if card.markers and row.marker is not None and row.marker not in card.markers:
-        return f"they show {row.marker}, and {card.name} learnt {' and '.join(card.markers)}"
-    if row.known_components and not set(row.known_components) & set(card.components):
+        return f"the marker is {row.marker}, and {card.name} learnt {' and '.join(card.markers)}"
+    if row.known_components and not set(row.known_components) & set(outputs_by_label(bundle, row)):
         return (
-            f"{' and '.join(row.known_components)} is known of them, and {card.name} finds "
+            f"{' and '.join(row.known_components)} is annotated, and {card.name} finds "
             f"{' and '.join(card.components)}"
         )
     return ""
@@ -213,20 +217,27 @@ def _temperatures(rows: Sequence[RowCounts]) -> dict[Component, float]:
 
 
 def _cases(evaluation: Evaluation, scratch: Path) -> tuple[Case, ...]:
-    """Return best, median and worst row of each component by Dice, with their pictures."""
+    """Return best, median and worst row of each component, with their pictures.
+
+    By Dice; where cells were annotated, by their F1.
+    """
     cases = []
     for component in evaluation.components:
-        cut = evaluation.thresholds[component]
-        found = [
-            (float(dice(row.components[component].levels, cut)), row.name)
+        figure = next(
+            (name for name in evaluation.overall(component).figures if name.startswith("cell F1")),
+            "Dice",
+        )
+        groups = {
+            row.name: Evaluation((row,), evaluation.thresholds).overall(component).figures
             for row in evaluation.rows
             if component in row.components
-        ]
-        ranked = sorted(entry for entry in found if entry[0] == entry[0])
+        }
+        values = {name: group[figure].value for name, group in groups.items() if figure in group}
+        ranked = sorted((value, name) for name, value in values.items() if value == value)
         for rank, place in _ranks(len(ranked)).items():
             value, name = ranked[place]
             picture = CasePicture.load(_picture_file(scratch, name))
-            cases.append(Case(rank, name, component, value, picture))
+            cases.append(Case(rank, name, component, f"{figure} {value:.2f}", picture))
     return tuple(cases)
 
 

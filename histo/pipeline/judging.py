@@ -13,6 +13,7 @@ from histo.geometry import Box, Spacing, grid_from_slide
 from histo.inference import FlowSettings, Target, TilePlan, segment
 from histo.nn import Bundle, Predictor, load_predictor
 from histo.outputs.case_pictures import CasePicture
+from histo.pipeline.naming import naming_for
 from histo.pipeline.networks import plan_bundle
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.provenance import RunRecord
@@ -29,8 +30,9 @@ from histo.training.evaluation.truth import (
 )
 from histo.training.manifests.labels import open_row, row_labels
 from histo.training.manifests.manifest import ManifestRow
+from histo.vocabulary import Component
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "outputs_by_label"]
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
@@ -45,6 +47,21 @@ class _Canvas:
 
     shape: tuple[int, int]
     spacing: Spacing
+
+
+def outputs_by_label(bundle: Bundle, row: ManifestRow) -> dict[Component, Component]:
+    """Return what labels of a row may be called, and which output of the bundle each judges.
+
+    Outputs by their own names, and by what the default panel calls them for the row's stain and
+    marker: what is ``positive`` on CD68 is judged by labels of macrophages.
+    """
+    outputs = bundle.card.components
+    naming = naming_for(row.stain, ScoreOptions(marker=row.marker))
+    labels = {output: output for output in outputs}
+    for output in outputs:
+        if (called := naming.of(output)) is not None:
+            labels.setdefault(called, output)
+    return labels
 
 
 class Judge:
@@ -114,7 +131,8 @@ class Judge:
         canvas = _Canvas(whole.canvas_shape, whole.canvas_spacing)
         if labels is None:
             return None
-        truth = read_truth(labels, canvas.shape, canvas.spacing, self._bundle.card.components)
+        wanted = tuple(outputs_by_label(self._bundle, row))
+        truth = read_truth(labels, canvas.shape, canvas.spacing, wanted)
         if truth is None:
             return None
         target = Target(known_target(truth, canvas.shape), target_spacing(canvas.spacing))
@@ -135,9 +153,15 @@ class Judge:
             scratch=self._scratch,
             progress=lambda done, total: self._tell(f"row {number}", done, total),
         )
-        planes = [found.components.index(str(c)) for c in truth.components]
+        outputs = outputs_by_label(self._bundle, row)
         cells = annotated_cells(row, self._root, slide.shape, truth.components)
+
+        def plane(output: Component) -> NDArray[np.uint8]:
+            place = found.components.index(str(output))
+            return np.asarray(found.probability[place][truth.box.slices], dtype=np.uint8)
+
         origin = np.array([truth.box.row, truth.box.col])
+        by_centres = [c for c in cells if c != Component.CELL and Component.CELL in outputs]
         return Judged(
             name=f"row {number}",
             patient=row.patient,
@@ -145,13 +169,14 @@ class Judge:
             organ=row.organ,
             spacing=found.spacing,
             components=truth.components,
-            probability=np.stack([found.probability[p][truth.box.slices] for p in planes]),
+            probability=np.stack([plane(outputs[c]) for c in truth.components]),
             present=truth.present,
             known=truth.known,
             cells={
                 component: grid_from_slide(points, slide.spacing, found.spacing) - origin
                 for component, points in cells.items()
             },
+            centres={component: plane(Component.CELL) for component in by_centres},
         )
 
     def _predictor(self, reduction: int) -> Predictor:

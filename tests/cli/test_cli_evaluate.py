@@ -10,10 +10,12 @@ from PIL import Image
 from histo.config import InferenceSettings
 from histo.nn import load_bundle
 from histo.pipeline.judging import Judge
+from histo.pipeline.naming import Naming
 from histo.training.manifests.manifest import ManifestRow
+from histo.vocabulary import Component
 
 FILES = {"cases.png", "evaluation.json", "evaluation.md", "reliability.png"}
-HEAD = "slide,annotation,patient,site,stain,organ,mpp,split,class_map"
+HEAD = "slide,annotation,patient,site,stain,marker,organ,mpp,split,class_map"
 MAP = "classes: {Region: collagen}\noutside: background\n"
 WHO = "Smith_1954"
 SIDE = 240
@@ -44,6 +46,7 @@ def study(tmp_path: Path):
                 "patient": f"{WHO}_{number % 4}",
                 "site": f"site{number % 2}",
                 "stain": "H&E",
+                "marker": "",
                 "organ": "breast",
                 "mpp": "1.0",
                 "split": split,
@@ -148,8 +151,8 @@ def test_rows_that_do_not_fit_are_left_out_in_a_sentence(evaluate, study):
     assert done.code == 0, done.err
     assert [row["name"] for row in done.json["rows"]] == ["row 2"]
     assert done.json["warnings"] == [
-        "1 test rows were left out: they are PSR, and formula learnt H&E.",
-        "1 test rows were left out: nothing is annotated on them.",
+        "1 test row left out: the stain is PSR, and formula learnt H&E.",
+        "1 test row left out: nothing is annotated.",
     ]
 
 
@@ -167,7 +170,7 @@ def test_annotations_of_other_components_know_nothing(evaluate, study, tmp_path)
     (tmp_path / "map.yaml").write_text("classes: {Region: tumour}\n", encoding="utf-8")
     done = evaluate(path)
     assert done.code == 1
-    assert done.says("Row 2 was left out: its annotation knows nothing of collagen")
+    assert done.says("Row 2 left out: its annotation knows nothing of collagen")
 
 
 def test_a_row_with_a_fault_is_named(evaluate, study, tmp_path):
@@ -212,7 +215,7 @@ def test_annotated_cells_are_matched_with_those_found(histo_, tmp_path):
     points = "x,y,class\n50.5,50.5,Cell\n182.5,102.5,Cell\n120,120,Cell\n"
     (tmp_path / "dots.csv").write_text(points, encoding="utf-8")
     (tmp_path / "map.yaml").write_text("classes: {Cell: cell}\noutside: background\n")
-    line = "dots.png,dots.csv,p,,H&E,,1.0,test,map.yaml"
+    line = "dots.png,dots.csv,p,,H&E,,,1.0,test,map.yaml"
     (tmp_path / "study.csv").write_text(f"{HEAD}\n{line}\n", encoding="utf-8")
     done = histo_("evaluate", bundle, tmp_path / "study.csv", "--json")
     assert done.code == 0, done.err
@@ -254,7 +257,7 @@ def test_a_bundle_that_is_not_there_is_wrong_usage(histo_, study):
 def test_cells_outlined_in_imagescope_are_counted_on_a_real_slide(histo_, shared_data, tmp_path):
     cut = {"macrophage": 0.5}
     bundle = write_bundle(tmp_path / "formula", components=["macrophage"], thresholds=cut)
-    line = "monusac_A9K0_1.svs,monusac_A9K0_1.xml,p,,H&E,,,test,monusac"
+    line = "monusac_A9K0_1.svs,monusac_A9K0_1.xml,p,,H&E,,,,test,monusac"
     (tmp_path / "study.csv").write_text(f"{HEAD}\n{line}\n", encoding="utf-8")
     done = histo_(
         *("evaluate", bundle, tmp_path / "study.csv", "--data", shared_data / "slides", "--json")
@@ -262,3 +265,22 @@ def test_cells_outlined_in_imagescope_are_counted_on_a_real_slide(histo_, shared
     assert done.code == 0, done.err
     (row,) = done.json["rows"]
     assert 0 <= row["components"]["macrophage"]["cell F1 within 10 µm"] < 1
+
+
+def test_labels_may_be_called_what_the_panel_calls_an_output(histo_, study, tmp_path, monkeypatch):
+    """What is positive on an immunostain of CD68 is macrophage."""
+    brown = Naming({Component.POSITIVE: Component.MACROPHAGE})
+    monkeypatch.setattr("histo.pipeline.judging.naming_for", lambda *_: brown)
+    bundle = write_bundle(
+        tmp_path / "brown",
+        stains=["H-DAB"],
+        components=["positive"],
+        thresholds={"positive": 0.5},
+    )
+    path = study((120, 120, "test"), stain="H-DAB", marker="CD68")
+    (tmp_path / "map.yaml").write_text(MAP.replace("collagen", "macrophage"), encoding="utf-8")
+    done = histo_("evaluate", bundle, path, "--json")
+    assert done.code == 0, done.err
+    (component,) = done.json["components"]
+    assert component == "macrophage"
+    assert done.json["rows"][0]["components"]["macrophage"]["Dice"] == 1

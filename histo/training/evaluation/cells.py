@@ -120,9 +120,8 @@ def _cells(
         return None
     plane = judged.components.index(component)
     known = judged.known[plane]
-    how = CENTRES if component == Component.CELL else CellSettings()
-    detected = find_cells(
-        judged.probability[plane], judged.spacing, replace(how, threshold=threshold)
-    )
+    probability = (judged.centres or {}).get(component, judged.probability[plane])
+    how = CENTRES if judged.cells_from(component) == Component.CELL else CellSettings()
+    detected = find_cells(probability, judged.spacing, replace(how, threshold=threshold))
     inside = points_inside(detected.points, known)
     return detected.select(inside), true[points_inside(true, known)]

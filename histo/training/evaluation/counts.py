@@ -87,9 +87,10 @@ def count_row(judged: Judged, thresholds: Mapping[Component, float]) -> RowCount
         if component not in (judged.cells or {}):
             found[component] = ComponentCounts(levels)
             continue
-        if component not in thresholds:
-            raise ValueError(f"{component} has annotated cells and no threshold")
-        cells = count_cells(judged, component, thresholds[component])
+        source = judged.cells_from(component)
+        if source not in thresholds:
+            raise ValueError(f"{source} has annotated cells and no threshold")
+        cells = count_cells(judged, component, thresholds[source])
         found[component] = ComponentCounts(levels, cells, count_peaks(judged, component))
     return RowCounts(
         judged.name,

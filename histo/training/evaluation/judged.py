@@ -35,6 +35,9 @@ class Judged:
     cells
         For components annotated cell by cell, their centres: ndarray of float64, shape (N, 2),
         (row, col) in pixels of the frame, the centre of pixel (r, c) being (r + 0.5, c + 0.5).
+    centres
+        For components whose cells are found in a map of centres instead of their own: that map,
+        shape (H, W), found as ``Component.CELL`` is.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Judged:
     present: NDArray[np.bool_]
     known: NDArray[np.bool_]
     cells: Mapping[Component, NDArray[np.float64]] | None = None
+    centres: Mapping[Component, NDArray[np.number]] | None = None
 
     def __post_init__(self) -> None:
         shape = self.probability.shape
@@ -57,3 +61,7 @@ class Judged:
                 "map and labels lie on one frame, found "
                 f"{shape}, {self.present.shape} and {self.known.shape}"
             )
+
+    def cells_from(self, component: Component) -> Component:
+        """Return the component whose threshold the cells of a component are found at."""
+        return Component.CELL if component in (self.centres or {}) else component

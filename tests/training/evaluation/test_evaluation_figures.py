@@ -227,3 +227,16 @@ def test_planes_of_different_frames_are_refused():
         replace(row, known=row.known[:, 1:])
     with pytest.raises(ValueError, match="a plane for each component"):
         replace(row, components=(TUMOUR, CELL))
+
+
+def test_cells_may_be_found_in_a_map_of_centres():
+    """Macrophages annotated as cells, where the network gives their area and all centres."""
+    centres = cell_row([(10.5, 10.5), (30.5, 30.5)], [(10, 10), (30, 30)])
+    area = np.zeros((1, 60, 60), np.uint8)
+    macrophage = Component.MACROPHAGE
+    points = centres.cells[CELL]
+    row = replace(centres, components=(macrophage,), probability=area, cells={macrophage: points})
+    cut = {macrophage: 0.5, CELL: 0.4}
+    assert figures([row], cut)["cell F1 within 7.5 µm"] == 0
+    found = replace(row, centres={macrophage: centres.probability[0]})
+    assert figures([found], cut)["cell F1 within 7.5 µm"] == 1
