@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histo.assets import bundle_path
 from histo.cli import options as given
 from histo.cli.console import faults, print_json, progress_bar
-from histo.errors import BundleError
 from histo.vocabulary import RESEARCH_USE, Device, Precision
 
 if TYPE_CHECKING:
@@ -34,21 +32,8 @@ class _ChosenOn(StrEnum):
     VAL = "val"
 
 
-def _known_bundle(name: str) -> str:
-    try:
-        bundle_path(name)
-    except BundleError as fault:
-        raise typer.BadParameter(str(fault)) from None
-    return name
-
-
 def evaluate(
-    bundle: Annotated[
-        str,
-        typer.Argument(
-            callback=_known_bundle, help="A bundle, by name or folder.", show_default=False
-        ),
-    ],
+    bundle: Annotated[str, typer.Argument(help="A bundle, by name or folder.", show_default=False)],
     manifest: Annotated[
         Path, typer.Argument(help="A manifest, CSV (see histo data).", show_default=False)
     ],

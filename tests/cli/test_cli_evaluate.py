@@ -248,9 +248,10 @@ def test_no_torch_is_needed(finish, bundle, study):
     assert "Dice" in done.out
 
 
-def test_a_bundle_that_is_not_there_is_wrong_usage(histo_, study):
+def test_a_bundle_that_is_not_there_is_said_so(histo_, study):
     done = histo_("evaluate", "no-such-bundle", study((120, 120, "test")))
-    assert done.code == 2
+    assert done.code == 1
+    assert done.says("no bundle 'no-such-bundle'", "he-collagen")
 
 
 @pytest.mark.shared_data
