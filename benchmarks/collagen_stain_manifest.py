@@ -21,15 +21,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from histo.errors import TissueError
-from histo.geometry import Spacing
+from histo.geometry import Box, Spacing
+from histo.slides import open_slide
 from histo.stains import identify_stain
 from histo.stains.collagen_rule import collagen_label
 from histo.stains.identity import CLASH_CONFIDENCE
-from histo.tissue import tissue_map, white_point
+from histo.tissue import tissue_map
 from histo.training.manifests.manifest import ManifestRow, write_manifest
 from histo.training.manifests.rule_labels import COLLAGEN_RULE
 from histo.training.manifests.split import Shares, split_rows
@@ -93,8 +93,8 @@ def chosen(data: Path, entry: dict[str, str]) -> Tile | str:
     if entry["use"] != "fit":
         return "the eye is not sure of the stain"
     stain = Stain(entry["stain"])
-    rgb = np.asarray(Image.open(data / entry["file"]).convert("RGB"))
-    glass = white_point(rgb)
+    with open_slide(data / entry["file"], mpp=UM_PER_PX) as slide:
+        rgb, glass = slide.read_level(0, Box(0, 0, *slide.shape)), slide.glass
     guess = identify_stain(rgb, tissue_of(rgb), glass)
     if guess.stain is not stain and guess.confidence >= CLASH_CONFIDENCE:
         return f"taken for {guess.stain}"
