@@ -27,7 +27,8 @@ def evaluation_page(report: "EvaluationReport") -> str:
         figures_table(report),
         *_areas(report),
         "## Cases",
-        "Best, median and worst row of each component. Grey: nothing is known there.",
+        "Best, median and worst row of each component, and where it is wrongly found. "
+        "Grey: nothing is known there.",
         "![Cases](cases.png)" if report.cases else "No row shows a component.",
         "## Calibration",
         *_calibration(report),

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from histo.config import InferenceSettings
 from histo.errors import ConfigError
 from histo.nn import Bundle, load_bundle
-from histo.outputs.case_pictures import Case, CasePicture
 from histo.outputs.evaluation_files import EvaluationReport
+from histo.pipeline.cases import choose_cases, picture_file
 from histo.pipeline.judging import Judge, outputs_by_label
 from histo.pipeline.options import Progress
 from histo.provenance import file_sha256
@@ -79,30 +79,24 @@ def evaluate_bundle(
         In one sentence: the bundle, the manifest, a row of it, or that no row fits.
     """
     options = options or EvaluationOptions()
-    if options.threshold_from is not None and options.split in ("all", options.threshold_from):
-        raise ConfigError(
-            f"thresholds chosen on {options.threshold_from} rows flatter when judged on "
-            f"{options.split} rows; choose and judge on different splits."
-        )
+    _refuse_flattery(options)
     tell = progress or (lambda _stage, _done, _total: None)
     bundle, read = load_bundle(name), read_manifest(manifest)
-    card = bundle.card
+    thresholds, temperatures = dict(bundle.card.thresholds), None
     warnings: list[str] = []
     with TemporaryDirectory(prefix="histo-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         judge = Judge(bundle, options.root or read.root, options.settings, scratch, tell)
         rows = _Rows(read, judge, bundle, scratch, warnings)
-        thresholds, temperatures = dict(card.thresholds), None
         if options.threshold_from is not None:
             chosen_on = rows.counted(options.threshold_from, thresholds)
             thresholds |= _chosen(chosen_on, thresholds, warnings)
             temperatures = _temperatures(chosen_on)
-        evaluation = Evaluation(
-            tuple(rows.counted(options.split, thresholds)), thresholds, options.seed
-        )
-        cases = _cases(evaluation, scratch)
+        counted = tuple(rows.counted(options.split, thresholds))
+        evaluation = Evaluation(counted, thresholds, options.seed)
+        cases = choose_cases(evaluation, scratch)
     if options.split in ("train", "all"):
-        warnings.append("Rows of split train taught the network: figures on them flatter.")
+        warnings.append("Rows that taught the network flatter it; judge it on others.")
     return EvaluationReport(
         bundle=_identity(bundle),
         manifest_sha256=file_sha256(manifest),
@@ -113,6 +107,14 @@ def evaluate_bundle(
         cases=cases,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _refuse_flattery(options: EvaluationOptions) -> None:
+    if options.threshold_from is not None and options.split in ("all", options.threshold_from):
+        raise ConfigError(
+            f"thresholds chosen on {options.threshold_from} rows flatter when judged on "
+            f"{options.split} rows; choose and judge on different splits."
+        )
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class _Rows:
                 continue
             compared, picture = judged
             found.append(count_row(compared, thresholds))
-            picture.save(_picture_file(self.scratch, compared.name))
+            picture.save(picture_file(self.scratch, compared.name))
         if not found:
             reasons = " ".join(dict.fromkeys(self.warnings))
             raise ConfigError(f"no {split} row can be compared. {reasons}")
@@ -214,43 +216,6 @@ def _temperatures(rows: Sequence[RowCounts]) -> dict[Component, float]:
     known = {component for row in rows for component in row.components}
     found = {c: temperature_of(added(rows, c).levels) for c in Component if c in known}
     return {component: value for component, value in found.items() if value == value}
-
-
-def _cases(evaluation: Evaluation, scratch: Path) -> tuple[Case, ...]:
-    """Return best, median and worst row of each component, with their pictures.
-
-    By Dice; where cells were annotated, by their F1.
-    """
-    cases = []
-    for component in evaluation.components:
-        figure = next(
-            (name for name in evaluation.overall(component).figures if name.startswith("cell F1")),
-            "Dice",
-        )
-        groups = {
-            row.name: Evaluation((row,), evaluation.thresholds).overall(component).figures
-            for row in evaluation.rows
-            if component in row.components
-        }
-        values = {name: group[figure].value for name, group in groups.items() if figure in group}
-        ranked = sorted((value, name) for name, value in values.items() if value == value)
-        for rank, place in _ranks(len(ranked)).items():
-            value, name = ranked[place]
-            picture = CasePicture.load(_picture_file(scratch, name))
-            cases.append(Case(rank, name, component, f"{figure} {value:.2f}", picture))
-    return tuple(cases)
-
-
-def _ranks(count: int) -> dict[str, int]:
-    """Return which of so many rows, from the worst up, are shown, and what they are called."""
-    if count < 2:
-        return {"the only row": 0} if count else {}
-    ranks = {"best": count - 1, "median": (count - 1) // 2, "worst": 0}
-    return ranks if count > 2 else {"best": 1, "worst": 0}
-
-
-def _picture_file(scratch: Path, name: str) -> Path:
-    return scratch / f"{name.replace(' ', '-')}.npz"
 
 
 def _identity(bundle: Bundle) -> dict[str, str]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from histo.config import InferenceSettings
 from histo.nn import load_bundle
+from histo.pipeline.evaluation import evaluate_bundle
 from histo.pipeline.judging import Judge
 from histo.pipeline.naming import Naming
 from histo.training.manifests.manifest import ManifestRow
@@ -171,6 +172,21 @@ def test_annotations_of_other_components_know_nothing(evaluate, study, tmp_path)
     done = evaluate(path)
     assert done.code == 1
     assert done.says("Row 2 left out: its annotation knows nothing of collagen")
+
+
+def test_cases_rank_rows_it_is_on_and_show_where_it_is_wrongly_found(bundle, study):
+    path = study(*((120, drawn, "test") for drawn in (120, 60, 90, 20)), (50, 0, "test"))
+    (path.parent / f"{WHO}_4.csv").write_text(f"class,x,y\nNothing,{SIDE},{SIDE}\n")
+    (path.parent / "map.yaml").write_text(
+        MAP.replace("collagen}", "collagen, Nothing: background}"), encoding="utf-8"
+    )
+    cases = evaluate_bundle(bundle, path).cases
+    assert [(case.rank, case.name, case.quality) for case in cases] == [
+        ("best", "row 2", "Dice 1.00"),
+        ("median", "row 3", "Dice 0.67"),
+        ("worst", "row 5", "Dice 0.29"),
+        ("where there is none", "row 6", "found on 20.8% of the area"),
+    ]
 
 
 def test_a_row_with_a_fault_is_named(evaluate, study, tmp_path):
