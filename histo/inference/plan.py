@@ -52,7 +52,7 @@ class TileSettings:
     Attributes
     ----------
     tile_px
-        Height of the largest tile a network sees, which may be half as wide again.
+        Side of the largest tile a network sees.
     context_px
         Border of a tile whose output is thrown away: at least the network's effective reach.
     blend_px
@@ -97,11 +97,9 @@ class TilePlan:
         Of the grid, µm/px.
     tiles
         What is to be computed: by band, in a band those of one shape together.
-    largest
-        (height, width) of the largest tile there may be, grid pixels.
-    step_px, context_px, blend_px
-        Grid pixels, as used: rounded so that tiles, cells and ramps nest in the canvas. The step
-        is a band's height.
+    tile_px, step_px, context_px, blend_px
+        Grid pixels, as used: rounded so that tiles, cells and ramps nest in the canvas. No tile
+        is higher or wider than tile_px; a band is step_px high.
     origin_px
         Upper edge of a full tile of band 0 in grid pixels; negative or zero.
     reduction
@@ -111,7 +109,7 @@ class TilePlan:
     frame: tuple[int, int]
     spacing: Spacing
     tiles: tuple[Tile, ...]
-    largest: tuple[int, int]
+    tile_px: int
     step_px: int
     context_px: int
     blend_px: int
@@ -124,11 +122,6 @@ class TilePlan:
     def __iter__(self) -> Iterator[Tile]:
         """Yield the tiles band by band."""
         return iter(self.tiles)
-
-    @property
-    def tile_px(self) -> int:
-        """Height of a full tile, grid pixels."""
-        return self.largest[0]
 
     @property
     def network_px(self) -> int:

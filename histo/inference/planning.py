@@ -17,9 +17,6 @@ __all__ = ["plan_tiles"]
 _SIZES = 4
 """A tile's side comes in quarters of the full side: some backends prepare for each size."""
 
-_WIDEST = 1.5
-"""A tile is at most that much wider than the full height: memory grows with its area."""
-
 _COLUMNS = 64
 """A full side is at least that many columns: how finely strips may begin and end."""
 
@@ -64,8 +61,8 @@ def plan_tiles(
     --------
     >>> target = Target(np.ones((10, 20), dtype=bool), Spacing(8, 8))
     >>> plan = plan_tiles((160, 320), Spacing(0.5, 0.5), target, TileSettings(256, 16, 16))
-    >>> [plan.tile_box(tile) for tile in plan]
-    [Box(row=-24, col=-24, height=256, width=384)]
+    >>> [tile.shape for tile in plan]
+    [(256, 256), (256, 192)]
     """
     if min(reduction, stride_px, *frame) < 1:
         raise ValueError(f"frame, reduction and stride are positive: {frame=} {reduction=}")
@@ -83,7 +80,7 @@ def plan_tiles(
         frame,
         spacing,
         tuple(_tiles(frame, spacing, target, lattice, shapes)),
-        (shapes.heights[-1], shapes.widths[-1]),
+        tile,
         step,
         context,
         blend,
@@ -102,7 +99,7 @@ class _Lattice:
 
 
 def _tile_px(frame: tuple[int, int], settings: TileSettings, reduction: int, unit: int) -> int:
-    """Return the height of a tile: a multiple of ``unit``, no larger than the slide asks for."""
+    """Return the side of a full tile: a multiple of ``unit``, no larger than the slide asks for."""
     context = _round_up(settings.context_px, reduction)
     margins = 2 * context + settings.blend_px
     smallest = _round_up(margins + unit, unit)
@@ -119,11 +116,9 @@ def _shapes(tile: int, step: int, context: int, unit: int) -> Shapes:
     """Return the tiles to choose from: the full side, and less and more by quarters of it."""
     quarter = max(unit, tile // _SIZES // unit * unit)
     column = min(max(unit, tile // _COLUMNS // unit * unit), step)
-    sides = range(tile % quarter or quarter, int(_WIDEST * tile) + 1, quarter)
-    useful = [side for side in sides if side >= tile - step + column]
+    sides = range(tile % quarter or quarter, tile + 1, quarter)
     return Shapes(
-        heights=tuple(side for side in useful if side <= tile),
-        widths=tuple(useful),
+        sides=tuple(side for side in sides if side >= tile - step + column),
         margin_px=tile - step,
         border_px=2 * context,
         column_px=column,

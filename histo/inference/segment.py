@@ -132,10 +132,10 @@ def segment(
     OutputError
         If the scratch folder cannot be written to.
     """
-    if plan.reduction != predict.reduction or any(side % predict.stride for side in plan.largest):
+    if plan.reduction != predict.reduction or plan.tile_px % predict.stride:
         raise ValueError(
             f"the plan was made for another network: reduction {plan.reduction} and tiles up to "
-            f"{plan.largest} px, expected {predict.reduction} and a multiple of {predict.stride}"
+            f"{plan.tile_px} px, expected {predict.reduction} and a multiple of {predict.stride}"
         )
     settings = settings or FlowSettings()
     sink = open_sink((len(predict.outputs), *plan.canvas_shape), scratch)

@@ -57,8 +57,8 @@ class Shapes:
 
     Attributes
     ----------
-    heights, widths
-        Sides of tiles in grid pixels, rising.
+    sides
+        Heights and widths of tiles in grid pixels, rising.
     margin_px
         By how much a tile is larger than the cell it serves, both sides together.
     border_px
@@ -67,15 +67,14 @@ class Shapes:
         Width of a column of the profile.
     """
 
-    heights: tuple[int, ...]
-    widths: tuple[int, ...]
+    sides: tuple[int, ...]
     margin_px: int
     border_px: int
     column_px: int
 
     def costs(self, height_px: NDArray[np.int64], width: int) -> NDArray[np.float64]:
         """Return what tiles cost that serve cells of some heights, in pixels computed in full."""
-        sides = np.array(self.heights)
+        sides = np.array(self.sides)
         high = sides[np.searchsorted(sides, np.minimum(height_px + self.margin_px, sides[-1]))]
         inner = (high - self.border_px) * (width - self.border_px)
         return np.asarray(_BORDER_COST * high * width + (1 - _BORDER_COST) * inner)
@@ -83,10 +82,7 @@ class Shapes:
     def shape_for(self, rows_px: int, columns: int) -> tuple[int, int]:
         """Return the smallest tile that serves a cell."""
         wanted = rows_px + self.margin_px, columns * self.column_px + self.margin_px
-        height, width = (
-            next(side for side in sides if side >= needed)
-            for sides, needed in zip((self.heights, self.widths), wanted, strict=True)
-        )
+        height, width = (next(side for side in self.sides if side >= least) for least in wanted)
         return height, width
 
 
@@ -127,10 +123,10 @@ def cut_band(profile: Profile, shapes: Shapes) -> list[Strip]:
         return []
     first, after = int(occupied[0]), int(occupied[-1]) + 1
     tops, bottoms = profile.tops[first:after], profile.bottoms[first:after]
-    lengths = [(width - shapes.margin_px) // shapes.column_px for width in shapes.widths]
+    lengths = [(width - shapes.margin_px) // shapes.column_px for width in shapes.sides]
     costs = [
         shapes.costs(_spans(tops, bottoms, length), width).tolist()
-        for length, width in zip(lengths, shapes.widths, strict=True)
+        for length, width in zip(lengths, shapes.sides, strict=True)
     ]
     chosen = _cheapest((bottoms > tops).tolist(), lengths, costs)
     strips = []

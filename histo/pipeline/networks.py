@@ -85,7 +85,7 @@ def _loaded(run: Run, bundle: Bundle) -> Predictor:
         reduction=plan.reduction,
         context_px=bundle.card.context_px,
     )
-    predict.prepare(*plan.largest)
+    predict.prepare(plan.tile_px, plan.tile_px)
     return predict
 
 
