@@ -18,6 +18,7 @@ from histo.training.loop.checkpoints import (
     network_weights,
     read_checkpoint,
 )
+from histo.training.loop.curves import write_curves
 from histo.training.loop.module import Loss, SegmentationModule
 from histo.training.loop.processes import rank, world_size
 from histo.training.loop.run_loader import RunLoader, validation_loader
@@ -30,7 +31,7 @@ __all__ = ["FitFiles", "fit"]
 
 @dataclass(frozen=True)
 class FitFiles:
-    """Where a training writes: ``metrics.csv`` and checkpoints.
+    """Where a training writes: ``metrics.csv``, ``curves.png`` and checkpoints.
 
     Attributes
     ----------
@@ -107,6 +108,8 @@ def fit(
         network.load_state_dict(network_weights(begun))
     if judge is not None and optim.keep == "best":
         _put_best(network, judge, config, files)
+    if files and rank() == 0:
+        write_curves(files.folder)
     trained: StromaNetwork = network.cpu().float().eval()
     return trained
 

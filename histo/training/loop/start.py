@@ -13,6 +13,7 @@ from histo.nn.network import (
     restore_batch_statistics,
 )
 from histo.training.config import TrainingConfig
+from histo.training.loop.hub import load_hub_encoder
 
 __all__ = ["new_network"]
 
@@ -31,7 +32,13 @@ def new_network(
     samples
         What it will learn from; the first eight give batch norms their statistics.
     imagenet
-        Encoder weights to start from, or None.
+        Encoder weights to start from; None for those that ``network.arguments.encoder_weights``
+        names in the library's hub, or for none.
+
+    Raises
+    ------
+    ConfigError
+        If the weights are not on this machine.
     """
     lightning.seed_everything(config.seed, verbose=False)
     network = StromaNetwork(config.network, classes=len(config.components))
@@ -39,4 +46,6 @@ def new_network(
         load_imagenet_mobilenet_v2(network, imagenet)
         tiles = torch.stack([samples[index][0] for index in range(_CALIBRATION)]).numpy()
         restore_batch_statistics(network, [tiles])
+    elif weights := config.network.arguments.get("encoder_weights"):
+        load_hub_encoder(network, str(weights))
     return network
