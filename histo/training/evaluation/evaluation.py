@@ -235,6 +235,7 @@ def evaluate(
 
     Examples
     --------
+    >>> from histo.geometry import Spacing
     >>> truth = np.array([[[True, True, False, False]]])
     >>> found = np.array([[[0.9, 0.2, 0.1, 0.4]]])
     >>> row = Judged("row 2", "p1", "", "", Spacing(2, 2), (Component.TUMOUR,), found, truth,

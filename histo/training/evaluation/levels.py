@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 LEVELS = 256
+_STRIP_PX = 1 << 20
 
 Counts = NDArray[np.integer] | NDArray[np.floating]
 
@@ -57,8 +58,14 @@ def count_levels(
     >>> counts[:, [0, 255]].tolist()
     [[1, 1], [0, 1]]
     """
-    place = level[known].astype(np.intp) + LEVELS * present[known]
-    return np.bincount(place, minlength=2 * LEVELS).reshape(2, LEVELS)
+    counts = np.zeros(2 * LEVELS, np.int64)
+    step = max(1, _STRIP_PX * len(level) // max(1, level.size))  # rows of a strip
+    for start in range(0, len(level), step):  # counting makes eight bytes of each pixel
+        strip = slice(start, start + step)
+        inside = known[strip]
+        place = level[strip][inside].astype(np.intp) + LEVELS * present[strip][inside]
+        counts += np.bincount(place, minlength=2 * LEVELS)
+    return counts.reshape(2, LEVELS)
 
 
 def confusion(levels: Counts, threshold: float) -> tuple[NDArray[np.float64], ...]:
