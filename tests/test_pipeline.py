@@ -11,12 +11,20 @@ import numpy as np
 import pytest
 
 from histo.config import InferenceSettings
-from histo.errors import BackendError, ConfigError, HistoError, StainError, TissueError
+from histo.errors import (
+    BackendError,
+    ConfigError,
+    HistoError,
+    SlideError,
+    StainError,
+    TissueError,
+)
 from histo.geometry import Spacing
 from histo.inference import Target
 from histo.nn import Bundle, Card
 from histo.pipeline import (
     ScoreOptions,
+    ahead,
     answering,
     choose_bundles,
     networks,
@@ -339,3 +347,29 @@ def test_the_marker_of_an_immunostain_may_stand_in_its_file_name():
     assert answering.marker_of("P1_CD68", brown, ScoreOptions()) == Marker.CD68
     assert answering.marker_of("P1_CD68", brown, ScoreOptions(marker=Marker.ASMA)) == Marker.ASMA
     assert answering.marker_of("P1_CD68", SURE, ScoreOptions()) is None
+
+
+def test_the_view_for_the_overview_is_read_once_the_first_tile_is_done(
+    bundles, slide, tmp_path, monkeypatch
+):
+    order = []
+    plain = ahead.Ahead._prepared
+
+    def prepared(self):
+        order.append("view")
+        return plain(self)
+
+    monkeypatch.setattr(ahead.Ahead, "_prepared", prepared)
+    score_slide(slide, tmp_path, progress=lambda stage, done, _: order.append((stage, done)))
+    assert order.count("view") == 1
+    assert order.index(("tissue", 0)) < order.index("view") < order.index(("results", 0))
+
+
+def test_a_view_that_cannot_be_read_fails_the_slide(bundles, slide, tmp_path, monkeypatch):
+    def unread(self):
+        raise SlideError("damaged there", slide="x")
+
+    monkeypatch.setattr(ahead.Ahead, "_prepared", unread)
+    with pytest.raises(SlideError, match="damaged there"):
+        score_slide(slide, tmp_path)
+    assert not list(tmp_path.glob("*/scores.json"))

@@ -86,7 +86,8 @@ def overview_um_per_px(slide: SlideDescription) -> float:
 
 def write_overview(path: Path, results: SlideResults) -> None:
     """Write ``overview.png``: headline, slide, slide with its components, legend, scale bar."""
-    draw_overview(results).save(path, format="PNG")
+    # Level 1: half the time of the default, 2 % larger.
+    draw_overview(results).save(path, format="PNG", compress_level=1)
 
 
 def draw_overview(results: SlideResults) -> Image.Image:

@@ -12,11 +12,11 @@ from histo.nn import Bundle
 from histo.outputs import (
     SlideDescription,
     SlideResults,
-    overview_um_per_px,
     result_folder,
     safe_name,
     write_results,
 )
+from histo.pipeline.ahead import Ahead, ahead_of_results
 from histo.pipeline.answering import choose_bundles, marker_of
 from histo.pipeline.naming import naming_for
 from histo.pipeline.networks import early_networks
@@ -96,8 +96,11 @@ def _score_into(folder: Path, run: Run) -> tuple[list[Score], list[NotMeasured]]
     for note in [*run.slide.info.notes, *notes]:
         run.record.warn(note)
     thresholds = naming.thresholds(bundles)
-    with _scratch(folder) as scratch:
-        return _write(folder, run, seen, thresholds, run_jobs(run, jobs, naming, scratch))
+    with _scratch(folder) as scratch, ahead_of_results(run.slide, _described(run, seen)) as ahead:
+        watched = replace(run, tell=ahead.after_first_tile(run.tell))
+        return _write(
+            folder, run, seen, thresholds, run_jobs(watched, jobs, naming, scratch), ahead
+        )
 
 
 def _with_marker(run: Run, seen: SlideSurvey) -> Run:
@@ -107,6 +110,18 @@ def _with_marker(run: Run, seen: SlideSurvey) -> Run:
     run.record.warn(f"The file's name says {marker}; give --marker if it is another.")
     run.record.settings["marker"] = marker
     return replace(run, options=replace(run.options, marker=marker))
+
+
+def _described(run: Run, seen: SlideSurvey) -> SlideDescription:
+    slide = run.slide
+    return SlideDescription(
+        fingerprint=run.record.slide["fingerprint"],
+        shape=slide.shape,
+        spacing=slide.spacing,
+        stain=str(seen.stain.stain),
+        stain_confidence=seen.stain.confidence,
+        marker=run.options.marker,
+    )
 
 
 @contextmanager
@@ -128,10 +143,15 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _write(
-    folder: Path, run: Run, seen: SlideSurvey, thresholds: dict[str, float], found: ComponentMap
+    folder: Path,
+    run: Run,
+    seen: SlideSurvey,
+    thresholds: dict[str, float],
+    found: ComponentMap,
+    ahead: Ahead,
 ) -> tuple[list[Score], list[NotMeasured]]:
     """Score the component map and write every file of the result."""
-    slide, record = run.slide, run.record
+    record = run.record
     run.tell("results", 0, 1)
     with record.timed("scores"):
         scored = score_map(run, seen, found, thresholds)
@@ -139,22 +159,14 @@ def _write(
         cautions = warnings_for(scores, run.options.read_panel().warnings)
     for caution in cautions:
         record.warn(caution.message)
-    described = SlideDescription(
-        fingerprint=record.slide["fingerprint"],
-        shape=slide.shape,
-        spacing=slide.spacing,
-        stain=str(seen.stain.stain),
-        stain_confidence=seen.stain.confidence,
-        marker=run.options.marker,
-    )
     missing = not_measured(found.components)
     with record.timed("overview view"):
-        thumbnail, _ = slide.thumbnail(overview_um_per_px(described))
+        view = ahead.view()
     results = SlideResults(
-        slide=described,
+        slide=ahead.described,
         scores=scores,
         tissue_map=seen.tissue,
-        thumbnail=thumbnail,
+        thumbnail=view,
         component_map=found,
         thresholds=thresholds,
         cells={} if cells is None else {Component.MACROPHAGE: cells.points},
