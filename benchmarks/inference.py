@@ -45,7 +45,7 @@ def parsed() -> argparse.Namespace:
     add("--bundle", default="he-collagen", help="name or folder; its weights are used by all")
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--precision", nargs="+", choices=["bf16", "f32"], help="default: both, on cuda bf16")
-    add("--tile", type=int, default=1024, help="tile of histo, px; no result depends on it")
+    add("--tile", type=int, default=1024, help="largest tile, px; no result depends on it")
     add("--patch", type=int, default=512, help="patch of TIAToolbox, px")
     add("--batch", type=int, help="tiles a call of the network; default: histo's own")
     add("--threads", type=int, help="reader threads; default: histo's own")
@@ -175,7 +175,7 @@ def report(
         return
     print(f"\n{given.source} slide: {slide['tissue_mpx']:.1f} Mpx of tissue at {UM_PER_PX} µm/px")
     print(
-        f"network: {made['network']}; tiles of {given.tile} px, "
+        f"network: {made['network']}; tiles of up to {given.tile} px, "
         f"context {made['context_px']} px, TIAToolbox patches of {given.patch} px"
     )
     print(f"machine: {_machine()}; {len(rounds)} rounds, medians\n")

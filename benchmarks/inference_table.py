@@ -19,6 +19,7 @@ _HEAD = (
     "tiles",
     "seconds*",
     "core s*",
+    "network px a tissue px",
     "tissue Mpx/s*",
     "tile Mpx/s*",
     "x TIAToolbox, same tissue",
@@ -68,6 +69,7 @@ def _row(
         str(last["tiles"]),
         f"{taken:.2f}",
         f"{median(one['core_s'] for one in found):.1f}" if seconds is _wall else "",
+        f"{tile_mpx / tissue_mpx:.2f}",
         f"{tissue_mpx / taken:.2f}",
         f"{tile_mpx / taken:.2f}",
         _shown(toolbox),
@@ -138,7 +140,8 @@ def _segmented(given: Answer) -> float:
 
 
 def _tile_mpx(given: Answer) -> float:
-    return float(given["tiles"] * given["tile_px"] ** 2 * 1e-6)
+    """Return the pixels the network saw; TIAToolbox's patches are all of one size."""
+    return float(given.get("network_mpx", given["tiles"] * given["tile_px"] ** 2 * 1e-6))
 
 
 def _inverse(value: float | None) -> float | None:

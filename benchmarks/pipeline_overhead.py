@@ -42,6 +42,7 @@ class NullNetwork:
     outputs: tuple[str, ...] = ("collagen", "tumour")
     reduction: int = 4
     stride: int = 32
+    lanes: int = 1
     nap_s_per_mpx: float = 0.0
 
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -86,8 +87,8 @@ def plan_for(slide: Slide, tile_px: int, network: NullNetwork) -> TilePlan:
 
 def show(name: str, taken: Taken, plan: TilePlan) -> None:
     """Print one line."""
-    tile_mpx = len(plan) * plan.tile_px**2 * 1e-6
-    tissue_mpx = len(plan) * plan.step_px**2 * 1e-6
+    tile_mpx = plan.network_px * 1e-6
+    tissue_mpx = sum(tile.cell.height * tile.cell.width for tile in plan) * 1e-6
     share = taken.cpu_s / (tile_mpx * _FORWARD_S_CORE_PER_MPX)
     print(
         f"{name:24s} {taken.wall_s:7.2f} s  {taken.cpu_s:7.2f} core s  "
@@ -106,7 +107,7 @@ def measure(path: Path, reader: str, arguments: argparse.Namespace) -> None:
         network = NullNetwork()
         plan = plan_for(slide, arguments.tile, network)
         print(
-            f"\n{reader}: {len(plan)} tiles of {plan.tile_px} px, cells of {plan.step_px} px, "
+            f"\n{reader}: {len(plan)} tiles of up to {plan.tile_px} px, "
             f"{flow.batch} a batch, {flow.threads} reader threads"
         )
         with clocked() as taken:
@@ -120,7 +121,7 @@ def measure(path: Path, reader: str, arguments: argparse.Namespace) -> None:
         with clocked() as taken:
             segment(slide, plan, network, flow, scratch=Path(scratch))
         show("with the forward's nap", taken, plan)
-        nap_s = network.nap_s_per_mpx * len(plan) * plan.tile_px**2 * 1e-6
+        nap_s = network.nap_s_per_mpx * plan.network_px * 1e-6
         print(f"{'':24s} {taken.wall_s / nap_s:.3f} times the naps alone")
 
 
