@@ -2,7 +2,10 @@
 
 import csv
 import math
+import os
 import random
+import signal
+import sys
 import warnings
 
 import numpy as np
@@ -189,6 +192,42 @@ def test_a_run_begun_anew_forgets_the_one_before(tmp_path):
     fitted(tmp_path, steps=2)
     assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["last.ckpt"]
     assert logged(tmp_path, "loss")[0][0][0] == 1
+
+
+class Ending(Drawn):
+    """Ends its own training while a sample of the fourth step is made."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.end = end
+
+    def __getitem__(self, number):
+        if number == 13:
+            self.end()
+        return super().__getitem__(number)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal ends a program there")
+def test_a_cluster_that_ends_a_job_gets_the_step_finished_and_kept(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    samples = Ending(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        fitted(tmp_path, samples=samples)
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 4
+    assert same(fitted().state_dict(), fitted(tmp_path, resume=True).state_dict())
+
+
+def test_an_interrupted_training_says_so_and_can_be_interrupted_again(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(tmp_path, samples=Ending(interrupt))
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(

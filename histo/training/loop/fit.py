@@ -19,6 +19,7 @@ from histo.training.loop.checkpoints import (
     read_checkpoint,
 )
 from histo.training.loop.curves import write_curves
+from histo.training.loop.endings import endings_said
 from histo.training.loop.module import Loss, SegmentationModule
 from histo.training.loop.processes import rank, world_size
 from histo.training.loop.run_loader import RunLoader, validation_loader
@@ -97,7 +98,7 @@ def fit(
             network.compile()
         module = SegmentationModule(network, optim, loss)
         module.train()  # Lightning trains each part in the mode it finds it in
-        with warnings.catch_warnings(), shortage_said(optim):
+        with warnings.catch_warnings(), endings_said(), shortage_said(optim):
             _expect_advice()
             loader = RunLoader(samples, optim, start=start, rank=rank(), world_size=world_size())
             loggers = make_loggers(files.folder, start) if files else []
