@@ -82,6 +82,9 @@ class Half:
     def prepare(self, height, width):
         assert height % self.stride == width % self.stride == 0
 
+    def release_memory(self):
+        pass
+
     def __call__(self, tiles):
         count, height, width, _ = tiles.shape
         shape = (count, len(self.outputs), height // self.reduction, width // self.reduction)

@@ -63,6 +63,9 @@ class Paint:
     def prepare(self, height, width):
         pass
 
+    def release_memory(self):
+        pass
+
     def __call__(self, tiles):
         values = tiles.astype(int)
         centre = np.abs(values - BLUE).sum(axis=-1) < 60

@@ -45,6 +45,8 @@ class _Compiled:
         (height, width) of the largest tile.
     border
         Canvas pixels along each edge that it leaves out.
+    model
+        The compiled model, whose requests they are.
     requests
         Those that are free.
     workers
@@ -53,6 +55,7 @@ class _Compiled:
 
     largest: tuple[int, int]
     border: int
+    model: Any
     requests: SimpleQueue[Any]
     workers: ThreadPoolExecutor
 
@@ -123,6 +126,12 @@ class OpenVinoPredictor:
             pass
         return result
 
+    def release_memory(self) -> None:
+        """Give back what the layers' outputs take; no call may be under way."""
+        with self._lock:
+            if self._compiled is not None:
+                self._compiled.model.release_memory()
+
     def _ready(self, height: int, width: int) -> _Compiled:
         """Return the network compiled for tiles of that size, and of those asked for before."""
         if height % self.stride or width % self.stride:
@@ -156,7 +165,8 @@ class OpenVinoPredictor:
         for _ in range(count):
             requests.put(compiled.create_infer_request())
         workers = ThreadPoolExecutor(count, thread_name_prefix="openvino")
-        return _Compiled((height, width), border_px // self.reduction, requests, workers)
+        border = border_px // self.reduction
+        return _Compiled((height, width), border, compiled, requests, workers)
 
 
 def _infer(compiled: _Compiled, tile: NDArray[np.uint8], result: NDArray[np.float32]) -> None:

@@ -36,6 +36,10 @@ class Predictor(Protocol):
         """Get ready for tiles up to that size, where a backend compiles; else on the first call."""
         ...
 
+    def release_memory(self) -> None:
+        """Give back working memory once a slide is done; the next call takes it again."""
+        ...
+
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3).
 

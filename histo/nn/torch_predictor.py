@@ -59,6 +59,11 @@ class TorchPredictor:
     def prepare(self, height: int, width: int) -> None:
         """Do nothing: torch takes tiles as they come."""
 
+    def release_memory(self) -> None:
+        """Give back what torch keeps for the next call on a GPU."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def __call__(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return probabilities (N, C, H // k, W // k) of RGB tiles (N, H, W, 3)."""
         size = min(len(tiles), self._batch_limit or len(tiles))

@@ -86,7 +86,7 @@ def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> Compone
     settings, name = run.options.settings, job.bundle.card.name
     run.record.settings[name] = {**job.as_record(), "outputs": naming.as_record(job.bundle)}
     with run.record.timed("segment"):
-        return segment(
+        found = segment(
             job.source,
             job.plan,
             naming.apply(job.predict),
@@ -98,3 +98,5 @@ def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> Compone
             scratch=scratch,
             progress=lambda done, total: run.tell(name, done, total),
         )
+    job.predict.release_memory()  # scores and results come next: they need not lie on top of it
+    return found

@@ -102,6 +102,26 @@ def test_several_threads_may_call_it(predict, tiles):
         np.testing.assert_array_equal(one, other)
 
 
+def test_tiles_of_many_sizes_are_the_parts_of_the_largest(predict):
+    """Also those smaller than what it was compiled for, in any order."""
+    whole = noise_tiles(1, 128, 160)
+    predict.prepare(128, 160)
+    for height, width in ((128, 160), (64, 64), (128, 32), (32, 160), (64, 64)):
+        tile = whole[:, :height, :width]
+        np.testing.assert_array_equal(predict(tile), predict(tile.copy()))
+    reach = 28
+    part = predict(whole[:, :64, :96])[..., : 64 - reach, : 96 - reach]
+    np.testing.assert_allclose(part, predict(whole)[..., : 64 - reach, : 96 - reach], atol=2 / 255)
+
+
+def test_after_its_memory_was_given_back_it_answers_as_before(made_bundle, tiles):
+    predict = OpenVinoPredictor(made_bundle, **F32)
+    predict.release_memory()
+    before = predict(tiles)
+    predict.release_memory()
+    np.testing.assert_array_equal(predict(tiles), before)
+
+
 def test_it_imports_no_torch(made_bundle):
     code = (
         "import sys, numpy\n"
