@@ -1,6 +1,6 @@
-"""Write the manifest that `collagen-stain` learns from: tiles whose colours can label themselves.
+"""Write what `collagen-psr` and `collagen-masson` learn from: tiles that colour can label.
 
-    python benchmarks/collagen_stain_manifest.py [--data ../shared/data] [--out FILE]
+    python benchmarks/collagen_stain_manifest.py [--data ../shared/data] [--out FOLDER]
 
 The tiles lie in folders sorted by a colour rule that erred, so the stain is the one that was read
 by eye (``data_manifests/stain_identity.csv``). Left out are overviews (8 µm/px), tiles on which the
@@ -51,25 +51,25 @@ class Tile(NamedTuple):
 
 
 def main() -> None:
-    """Write the manifest; print what was left out and what was split how."""
+    """Write a manifest a stain; print what was left out and what was split how."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     default = os.environ.get("HISTO_DATA", HERE.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=default)
-    parser.add_argument("--out", type=Path, default=HERE / "data_manifests" / "collagen-stain.csv")
+    parser.add_argument("--out", type=Path, default=HERE / "data_manifests")
     options = parser.parse_args()
     tiles, reasons = chosen_tiles(options.data)
-    rows = []
     for stain in (Stain.MASSON, Stain.PSR):
         mine = [tile for tile in tiles if tile.stain is stain]
         looks = fcluster(linkage(np.array([t.dyes for t in mine]), "average"), ALIKE, "distance")
         found = [row_of(tile, int(look)) for tile, look in zip(mine, looks, strict=True)]
-        rows += split_rows(tuple(found), SHARES)
+        rows = split_rows(tuple(found), SHARES)
         for split in ("train", "val", "test"):
-            part = [row for row in rows if row.stain is stain and row.split == split]
+            part = [row for row in rows if row.split == split]
             print(f"{stain} {split}: {len(part)} tiles, {len({r.patient for r in part})} looks")
+        path = options.out / f"collagen-{stain.lower()}.csv"
+        write_manifest(path, sorted(rows, key=lambda row: row.slide))
     for reason in sorted(set(reasons)):
         print(f"left out, {reason}: {reasons.count(reason)}")
-    write_manifest(options.out, sorted(rows, key=lambda row: row.slide))
 
 
 def chosen_tiles(data: Path) -> tuple[list[Tile], list[str]]:

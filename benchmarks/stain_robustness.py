@@ -1,12 +1,12 @@
 """Collagen on Masson and picrosirius red under changed light, stain, focus and file.
 
-    python benchmarks/stain_robustness.py [models/collagen-stain] [--data FOLDER] [--out FOLDER]
+    python benchmarks/stain_robustness.py [--data FOLDER] [--out FOLDER]
 
 Three answers side by side, on the picrosirius liver (against its automatic mask) and on the test
-tiles of ``data_manifests/collagen-stain.csv`` (against the label the colour rule gives the tile as
-it is, where it is sure), under the changes of ``benchmarks/perturbations.py``:
+tiles of the manifests collagen-psr and collagen-masson (against the label the colour rule gives the
+tile as it is, where it is sure), under the changes of ``benchmarks/perturbations.py``:
 
-network     the bundle, at its card's threshold
+network     the stain's bundle, at its card's threshold
 rule        `collagen_label`, which finds dyes and cut anew in every image
 fixed rule  unmixing with one pair of dyes a stain (the median of the training tiles) and one share
             of collagen above which a pixel is collagen (the best on the validation tiles)
@@ -42,14 +42,13 @@ LEAST_OD = 0.1  # decades along both dyes together, below which the fixed rule s
 
 Rgb = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Answer = Callable[[Rgb, Stain], Mask]
+Answer = Callable[[Rgb], Mask]
 
 
 class Case(NamedTuple):
     """An image with what is true of it, and where that is known."""
 
     group: str
-    stain: Stain
     rgb: Rgb
     truth: Mask
     known: Mask
@@ -58,35 +57,48 @@ class Case(NamedTuple):
 def main() -> None:
     """Print a table a set of images; with --out also write pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("bundle", nargs="?", default="collagen-stain")
     default = os.environ.get("HISTO_DATA", HERE.parent / "shared" / "data")
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--out", type=Path, help="folder for a picture of each set")
+    parser.add_argument("--models", type=Path, default=HERE / "models")
+    parser.add_argument("--stain", choices=STAINS, help="one stain only")
     parser.add_argument("--every", type=int, default=1, help="take every n-th test tile only")
+    parser.add_argument("--only", choices=("network", "rules"), help="one kind of answer")
     wanted = parser.parse_args()
-    manifest = read_manifest(HERE / "data_manifests/collagen-stain.csv", folder=wanted.data)
-    answers = {
-        "network": network_answer(wanted.bundle),
-        "rule": lambda rgb, stain: label_of(rgb, stain).probability > 0.5,
-        "fixed rule": fixed_answer(manifest),
-    }
-    cases = [liver(wanted.data), *tiles(manifest, "test", wanted.every)]
+    for stain in STAINS if wanted.stain is None else (Stain(wanted.stain),):
+        report(stain, wanted)
+
+
+def report(stain: Stain, wanted: argparse.Namespace) -> None:
+    """Print the tables of one stain."""
+    name = f"collagen-{stain.lower()}"
+    manifest = read_manifest(HERE / "data_manifests" / f"{name}.csv", folder=wanted.data)
+    answers: dict[str, Answer] = {}
+    if wanted.only != "rules":
+        answers["network"] = network_answer(wanted.models / name)
+    if wanted.only != "network":
+        answers["rule"] = lambda rgb: label_of(rgb, stain).probability > 0.5
+        answers["fixed rule"] = fixed_answer(manifest, stain)
+    cases = [
+        *(liver(wanted.data) if stain is Stain.PSR else ()),
+        *tiles(manifest, "test", wanted.every),
+    ]
     for group in dict.fromkeys(case.group for case in cases):
         mine = [case for case in cases if case.group == group]
         table = {name: changed(mine, answer) for name, answer in answers.items()}
         show(f"{group} ({len(mine)} images)", table)
         if wanted.out:
             wanted.out.mkdir(parents=True, exist_ok=True)
-            draw(mine[0], answers, wanted.out / f"{mine[0].stain}-{len(mine)}.png")
+            draw(mine[0], answers, wanted.out / f"{group.split(',')[0]}.png")
 
 
-def network_answer(bundle_name: str) -> Answer:
+def network_answer(folder: Path) -> Answer:
     """Return what a bundle calls collagen, of the whole image at once."""
-    bundle = load_bundle(bundle_name)
+    bundle = load_bundle(folder)
     predict = load_predictor(bundle, InferenceSettings(), reduction=1)
     threshold = bundle.card.thresholds[Component.COLLAGEN]
 
-    def answer(rgb: Rgb, _stain: Stain) -> Mask:
+    def answer(rgb: Rgb) -> Mask:
         height, width = rgb.shape[:2]
         room = ((0, -height % predict.stride), (0, -width % predict.stride), (0, 0))
         probability = predict(np.pad(rgb, room, "reflect")[None])[0, 0, :height, :width]
@@ -95,22 +107,17 @@ def network_answer(bundle_name: str) -> Answer:
     return answer
 
 
-def fixed_answer(manifest: Manifest) -> Answer:
+def fixed_answer(manifest: Manifest, stain: Stain) -> Answer:
     """Return unmixing with fixed dyes and a fixed share; print what it is."""
-    dyes, shares = {}, {}
-    for stain in STAINS:
-        cases = [case for case in tiles(manifest, "train") if case.stain is stain]
-        labels = [label_of(case.rgb, stain) for case in cases]
-        pair = [[label.collagen_od, label.other_od] for label in labels]
-        dyes[stain] = np.median(pair, axis=0)
-        judged = [case for case in tiles(manifest, "val") if case.stain is stain]
-        grid = np.linspace(0.05, 0.95, 37)
-        maps = [share_of_collagen(case.rgb, dyes[stain]) for case in judged]
-        scores = [pooled(judged, [m > share for m in maps]) for share in grid]
-        shares[stain] = float(grid[int(np.argmax(scores))])
-        vectors = ", ".join(str(dye.round(2).tolist()) for dye in dyes[stain])
-        print(f"fixed rule for {stain}: dyes {vectors}, share above {shares[stain]:.2f}")
-    return lambda rgb, stain: share_of_collagen(rgb, dyes[stain]) > shares[stain]
+    labels = [label_of(case.rgb, stain) for case in tiles(manifest, "train")]
+    dyes = np.median([[label.collagen_od, label.other_od] for label in labels], axis=0)
+    judged = list(tiles(manifest, "val"))
+    maps = [share_of_collagen(case.rgb, dyes) for case in judged]
+    grid = np.linspace(0.05, 0.95, 37)
+    best = int(np.argmax([pooled(judged, [m > share for m in maps]) for share in grid]))
+    vectors = ", ".join(str(dye.round(2).tolist()) for dye in dyes)
+    print(f"\nfixed rule for {stain}: dyes {vectors}, share above {grid[best]:.2f}")
+    return lambda rgb: share_of_collagen(rgb, dyes) > grid[best]
 
 
 def share_of_collagen(rgb: Rgb, dyes: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -129,25 +136,25 @@ def label_of(rgb: Rgb, stain: Stain) -> CollagenLabel:
 def tiles(manifest: Manifest, split: str, every: int = 1) -> Iterator[Case]:
     """Read the tiles of a split, with the rule's label of each."""
     rows = [row for row in manifest.rows if row.split == split]
-    for row in sorted(rows, key=lambda row: row.stain)[::every]:
+    for row in rows[::every]:
         rgb = np.asarray(Image.open(manifest.root / row.slide).convert("RGB"))
         label = label_of(rgb, row.stain)
         truth = label.probability > 0.5
-        yield Case(f"{row.stain}, {split} tiles", row.stain, rgb, truth, label.known)
+        yield Case(f"{row.stain}, {split} tiles", rgb, truth, label.known)
 
 
-def liver(data: Path) -> Case:
+def liver(data: Path) -> tuple[Case]:
     """Read the liver and its mask, which is known everywhere."""
     rgb = np.asarray(Image.open(data / f"{LIVER}.jpg").convert("RGB"))
     mask = np.asarray(Image.open(data / f"{LIVER}_mask.jpg").convert("L")) > 127
-    return Case("liver_psr_1um", Stain.PSR, rgb, mask, np.ones_like(mask))
+    return (Case("liver_psr_1um", rgb, mask, np.ones_like(mask)),)
 
 
 def changed(cases: list[Case], answer: Answer) -> dict[str, float]:
     """Return Dice of the images as they are and under each change."""
-    found = {"as it is": pooled(cases, [answer(case.rgb, case.stain) for case in cases])}
+    found = {"as it is": pooled(cases, [answer(case.rgb) for case in cases])}
     for name, change in PERTURBATIONS.items():
-        found[name] = pooled(cases, [answer(change(case.rgb), case.stain) for case in cases])
+        found[name] = pooled(cases, [answer(change(case.rgb)) for case in cases])
     return found
 
 
@@ -176,7 +183,7 @@ def draw(case: Case, answers: dict[str, Answer], path: Path) -> None:
     columns = []
     for change in (np.asarray, *PERTURBATIONS.values()):
         rgb = change(case.rgb)
-        parts = [rgb] + [painted(rgb, answer(rgb, case.stain)) for answer in answers.values()]
+        parts = [rgb] + [painted(rgb, answer(rgb)) for answer in answers.values()]
         columns.append(np.vstack([part[:640:2, :640:2] for part in parts]))
     Image.fromarray(np.hstack(columns)).save(path)
 
