@@ -85,13 +85,13 @@ def overlay(reader: Reader, path: Path, data: Path) -> Image.Image:
         drawn[mask & ~ndimage.binary_erosion(mask, iterations=1)] = colour
     picture = Image.fromarray(np.hstack([fine, drawn]))
     pen = ImageDraw.Draw(picture)
-    control = Control(path.stem, rgb, 240.0, NONE, NONE, Spacing(um, um))
+    control = Control(path.stem, rgb, (0, 0), 240.0, NONE, NONE, Spacing(um, um))
     points = control_cells(reader.read, card.components, card.thresholds)(control)
     _circles(pen, points, fine.shape[1], 4, (0, 255, 0))
     for counted in read_controls(shipped("data_manifests") / MANIFEST, data, um):
         if counted.name == path.stem:
-            _circles(pen, counted.certain, fine.shape[1], 16, (255, 255, 255))
-            _circles(pen, counted.uncertain, fine.shape[1], 16, (150, 150, 150))
+            _circles(pen, counted.certain + counted.origin, fine.shape[1], 16, (255, 255, 255))
+            _circles(pen, counted.uncertain + counted.origin, fine.shape[1], 16, (150, 150, 150))
     return picture
 
 

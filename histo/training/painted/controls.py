@@ -30,6 +30,8 @@ class Control:
     ----------
     rgb
         ndarray of uint8, shape (H, W, 3), at ``spacing``: the part that was looked at.
+    origin
+        (row, col) of that part in the whole image, px.
     glass
         Grey level of its glass.
     certain, uncertain
@@ -39,6 +41,7 @@ class Control:
 
     name: str
     rgb: NDArray[np.uint8]
+    origin: tuple[int, int]
     glass: float
     certain: NDArray[np.float64]
     uncertain: NDArray[np.float64]
@@ -98,7 +101,9 @@ def _control(
     points = (cells[:, 4:6] + 0.5) * k - (crop.row, crop.col)
     certain = cells[:, 6] > 0
     spacing = Spacing(um_per_px, um_per_px)
-    return Control(path.stem, rgb, glass, points[certain], points[~certain], spacing)
+    return Control(
+        path.stem, rgb, (crop.row, crop.col), glass, points[certain], points[~certain], spacing
+    )
 
 
 def control_counts(
