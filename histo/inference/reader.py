@@ -6,33 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from histo.errors import SlideError
-from histo.geometry import Box, Spacing
 from histo.inference.plan import Tile, TilePlan
 from histo.inference.workers import Workers, in_order
+from histo.slides.protocol import Readable
 
 __all__ = ["Batch", "FlowSettings", "Readable", "read_batches"]
 
 _LAST_CALL_S = 1.0
 """How long to wait for the other reads when one of them hangs."""
-
-
-class Readable(Protocol):
-    """The part of a slide that inference needs."""
-
-    @property
-    def name(self) -> str:
-        """File name, for messages."""
-        ...
-
-    def read(self, box: Box, um_per_px: Spacing, /) -> NDArray[np.uint8]:
-        """Return the pixels of a box, shape (height, width, 3); glass outside. Thread-safe."""
-        ...
 
 
 @dataclass(frozen=True)

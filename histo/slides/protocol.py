@@ -18,7 +18,7 @@ from histo.geometry import Box, Spacing
 from histo.slides.glass import estimate_glass
 from histo.slides.reading import frame_shape, native_spacing, read_resampled
 
-__all__ = ["Level", "Slide", "SlideInfo", "pyramid"]
+__all__ = ["Level", "Readable", "Slide", "SlideInfo", "pyramid"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,19 @@ class SlideInfo:
     icc_applied: bool = False
     spacing_source: str = "missing"
     notes: tuple[str, ...] = ()
+
+
+class Readable(Protocol):
+    """What can be read by box and µm/px; all that inference needs of a slide."""
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        ...
+
+    def read(self, box: Box, um_per_px: Spacing, /) -> NDArray[np.uint8]:
+        """Return the pixels of a box, shape (height, width, 3); glass outside. Thread-safe."""
+        ...
 
 
 class Slide(Protocol):

@@ -1,26 +1,18 @@
 """A slide under even light: its own glass brought to one grey, as a network learnt to see it."""
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from histo.geometry import Box, Spacing
+from histo.slides.protocol import Readable
 
 __all__ = ["Relit", "relight", "under_even_light"]
 
 _NEAR = 0.03  # of a grey level: 0.013 in optical density, less than a scanner's own shading
 
 
-class _Read(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    def read(self, box: Box, um_per_px: Spacing, /) -> NDArray[np.uint8]: ...
-
-
-def under_even_light(slide: _Read, glass: ArrayLike, level: int) -> _Read:
+def under_even_light(slide: Readable, glass: ArrayLike, level: int) -> Readable:
     """Return a slide relit, or the slide itself where its glass is within 3 % of the level."""
     gain = level / np.maximum(np.asarray(glass, dtype=np.float64), 1.0)
     return slide if np.abs(gain - 1).max() <= _NEAR else Relit(slide, glass, level)
@@ -39,7 +31,7 @@ class Relit:
         Grey level the glass shall have, 1 to 255.
     """
 
-    def __init__(self, slide: _Read, glass: ArrayLike, level: int) -> None:
+    def __init__(self, slide: Readable, glass: ArrayLike, level: int) -> None:
         self._slide, self._table = slide, _table(glass, level)
 
     @property

@@ -288,3 +288,11 @@ def test_a_split_without_annotations_and_a_row_with_a_fault_are_told(manifest, t
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         SampleSettings(**{"um_per_px": 1.0, **wrong})
+
+
+def test_tiles_are_seen_in_the_light_that_is_asked_for(make):
+    plain, relit = make(), make(glass_level=200)
+    for number in range(4):
+        (before, *labels), (after, *same_labels) = plain[number], relit[number]
+        assert after.float().mean() < 0.9 * before.float().mean()
+        assert same(labels, same_labels)

@@ -13,6 +13,8 @@ from torch.utils.data import Dataset, get_worker_info
 
 from histo.geometry import Box, Spacing
 from histo.slides import Slide, native_spacing
+from histo.slides.protocol import Readable
+from histo.slides.relit import under_even_light
 from histo.training.config import AugmentationConfig
 from histo.training.manifests.manifest import Manifest
 from histo.training.samples.augment import augmentation
@@ -49,6 +51,8 @@ class SampleSettings:
         Share of samples from the list of hard places, once there is one.
     glass_share
         Share of augmented samples seen on another slide's glass.
+    glass_level
+        Grey that a slide's glass is brought to, as before inference; None: it stays as it is.
     open_slides
         Slides a worker process holds open at most.
     stretch
@@ -67,6 +71,7 @@ class SampleSettings:
     absent_share: float = 0.25
     hard_share: float = 0.0
     glass_share: float = 0.0
+    glass_level: int | None = None
     open_slides: int = 8
     stretch: int = 0
     draw_by: Literal["patient", "site"] = "patient"
@@ -168,7 +173,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         opened = self._rows[place.row]
         grid = self._grid(opened.slide, draw)
         box = self._box(place, grid, opened.slide, draw)
-        tile = opened.slide.read(box, grid)
+        tile = self._source(place, opened.slide).read(box, grid)
         planes = self._planes(opened, box, grid)
         if self._transform is not None:
             if len(self._patches) and draw.random() < self.settings.glass_share:
@@ -178,6 +183,12 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
             changed = self._transform(image=tile, mask=planes)
             tile, planes = changed["image"], changed["mask"]
         return torch.from_numpy(np.ascontiguousarray(tile)), *_target_and_weight(planes)
+
+    def _source(self, place: Place, slide: Slide) -> Readable:
+        level = self.settings.glass_level
+        if level is None:
+            return slide
+        return under_even_light(slide, self._glass.get(place.row, slide.glass), level)
 
     def _generator(self, number: int) -> np.random.Generator:
         epoch, index = divmod(number, self.settings.count)

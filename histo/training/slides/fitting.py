@@ -90,6 +90,7 @@ def _settings(config: TrainingConfig, data: SlideData, count: int) -> SampleSett
         absent_share=data.absent_share,
         hard_share=data.hard_share,
         glass_share=data.glass_share,
+        glass_level=config.card.glass_level,
         open_slides=data.open_slides,
         stretch=data.stretch,
         draw_by=data.draw_by,

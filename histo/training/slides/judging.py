@@ -11,6 +11,8 @@ from histo.annotations.labels import Labels
 from histo.geometry import Box, Spacing
 from histo.nn.network import StromaNetwork
 from histo.slides import Slide, native_spacing
+from histo.slides.protocol import Readable
+from histo.slides.relit import under_even_light
 from histo.training.config import CardText
 from histo.training.evaluation import Judged
 from histo.training.manifests.labels import open_row, row_labels
@@ -64,7 +66,7 @@ def _judged(
         context = network.spec.stride_px * ceil(card.context_px / network.spec.stride_px)
         probability = network_map(
             network,
-            slide,
+            _in_light(slide, card.glass_level),
             grid,
             np.asarray(known.any(axis=0)),
             tile_px=card.tile_px,
@@ -108,7 +110,7 @@ def row_planes(
 
 def network_map(
     network: StromaNetwork,
-    slide: Slide,
+    slide: Readable,
     grid: Spacing,
     wanted: NDArray[np.bool_],
     *,
@@ -126,9 +128,9 @@ def network_map(
     network
         In evaluation mode.
     slide
-        Open.
+        What is read.
     grid
-        µm/px of the frame.
+        µm/px of the frame, which is the whole slide's.
     wanted
         ndarray of bool, shape (H, W): tiles without any are left 0.
     tile_px
@@ -149,7 +151,7 @@ def network_map(
         seen = box.pad(context_px)
         seen = Box(seen.row, seen.col, *(side + -side % stride for side in seen.shape))
         with torch.inference_mode():
-            tile = torch.from_numpy(_mirrored(slide, seen, grid)[None])
+            tile = torch.from_numpy(_mirrored(slide, seen, grid, wanted.shape)[None])
             chance = torch.sigmoid(network(tile))[0].numpy()
         if found is None:
             found = np.zeros((len(chance), *wanted.shape), np.uint8)
@@ -161,9 +163,16 @@ def network_map(
     return found
 
 
-def _mirrored(slide: Slide, box: Box, grid: Spacing) -> NDArray[np.uint8]:
-    """Return a box of a slide, mirrored beyond its borders."""
-    inside = box.intersect(Box(0, 0, *slide.frame_shape(grid)))
+def _in_light(slide: Slide, glass_level: int | None) -> Readable:
+    return slide if glass_level is None else under_even_light(slide, slide.glass, glass_level)
+
+
+def _mirrored(
+    slide: Readable, box: Box, grid: Spacing, shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """Return a box of a frame of that shape, mirrored beyond its borders."""
+    height, width = shape
+    inside = box.intersect(Box(0, 0, height, width))
     beyond = (
         (inside.row - box.row, box.bottom - inside.bottom),
         (inside.col - box.col, box.right - inside.right),
