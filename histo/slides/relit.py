@@ -82,4 +82,4 @@ def _table(glass: ArrayLike, level: int) -> list[int]:
 
 
 def _through(rgb: NDArray[np.uint8], table: list[int]) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(rgb).point(table))
+    return np.array(Image.fromarray(rgb).point(table))  # Pillow lends its memory read-only
