@@ -19,13 +19,27 @@ from histo.nn.openvino_graph import lighten
 __all__ = ["OpenVinoPredictor", "cpu_has_bf16", "openvino_core"]
 
 
-@cache
+_core_lock = Lock()
+
+
 def openvino_core() -> ov.Core:
     """Return the one OpenVINO core of this process; it lives as long as the process.
 
     A core's CPU plugin sets the signal stack of its thread and, when it goes, puts back the one it
     found. Where two cores overlap, that one is gone already, and the next Ctrl-C is a crash.
     """
+    with _core_lock:
+        return _made_core()
+
+
+@cache
+def _made_core() -> ov.Core:
+    """Make it, and have the binding learn numpy's types.
+
+    It does so on first use, and two threads that are first at once wait for each other for ever:
+    one holds the table of types, the other Python's lock.
+    """
+    ov.Type(np.dtype(np.uint8)).to_dtype()
     return ov.Core()
 
 

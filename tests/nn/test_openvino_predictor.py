@@ -202,3 +202,25 @@ def test_an_altered_graph_is_not_run(own_bundle):
         stream.write(b"\0")
     with pytest.raises(BundleError, match="SHA-256 differs"):
         OpenVinoPredictor(own_bundle)
+
+
+TWO_THREADS_AT_ONCE = """
+import sys
+from threading import Barrier, Thread
+
+from histo.nn.openvino_predictor import openvino_core, ov
+
+openvino_core()
+sys.setswitchinterval(1e-6)
+together = Barrier(4)
+threads = [Thread(target=lambda: (together.wait(), ov.Type.u8.to_dtype())) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_are_the_first_to_run_a_network_do_not_wait_for_each_other_for_ever():
+    """Without the core's first use of the binding, five of six such processes hang."""
+    subprocess.run([sys.executable, "-c", TWO_THREADS_AT_ONCE], check=True, timeout=60)
