@@ -10,6 +10,7 @@ from threading import current_thread, main_thread
 import numpy as np
 import pytest
 
+from histo.assets import config_path
 from histo.config import InferenceSettings
 from histo.errors import (
     BackendError,
@@ -33,6 +34,7 @@ from histo.pipeline import (
     segmentation,
     survey_slide,
 )
+from histo.pipeline import options as pipeline_options
 from histo.pipeline.options import Run
 from histo.provenance import RunRecord
 from histo.slides import ArraySlide, open_slide
@@ -92,9 +94,18 @@ class Half:
 
 
 @pytest.fixture
-def bundles(monkeypatch):
-    """The bundles that can be named, by name."""
+def bundles(monkeypatch, tmp_path_factory):
+    """The bundles that can be named, by name; he-collagen is the one the default panel names."""
     known = {"he-collagen": paper_bundle("he-collagen")}
+    panel = tmp_path_factory.mktemp("panel") / "default.yaml"
+    panel.write_text(
+        "name: default\nentries: [{stain: 'H&E', bundles: [he-collagen]}]\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(
+        pipeline_options,
+        "config_path",
+        lambda name: panel if name == "default" else config_path(name),
+    )
     monkeypatch.setattr(answering, "load_bundle", known.__getitem__)
     monkeypatch.setattr(
         networks,

@@ -184,10 +184,18 @@ def test_a_bundle_of_another_stain_is_refused_unless_forced(histo_, slide, out, 
     assert histo_("infer", slide, "--bundle", red, "--force", "--out", out).code == 0
 
 
-def test_no_panel_bundle_answers_for_an_immunostain(histo_, slide, out):
-    done = histo_("infer", slide, "--stain", "H-DAB", "--marker", "CD68", "--force", "--out", out)
+def test_brown_of_an_unknown_marker_is_refused_with_what_to_say(histo_, slide, out):
+    done = histo_("infer", slide, "--stain", "H-DAB", "--force", "--out", out)
     assert done.code == 1
-    assert done.says("panel 'default'", "H-DAB with marker CD68", "it has: H&E")
+    assert done.says("H-DAB", "what its brown stands for", "--marker (CD68, CD163, CD204, aSMA)")
+
+
+def test_a_stain_no_bundle_of_the_panel_learnt_is_refused(histo_, slide, out, tmp_path):
+    panel = tmp_path / "mine.yaml"
+    panel.write_text("{name: mine, entries: [{stain: PSR, bundles: [x]}]}", encoding="utf-8")
+    done = histo_("infer", slide, "--panel", panel, "--out", out)
+    assert done.code == 1
+    assert done.says("panel 'mine'", "answers for H&E", "it has: PSR", "--bundle")
 
 
 def test_a_marker_is_for_immunostains(infer, slide, out):
