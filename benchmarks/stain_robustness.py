@@ -27,8 +27,10 @@ from perturbations import PERTURBATIONS
 from PIL import Image
 
 from histo.config import InferenceSettings
+from histo.geometry import Box
 from histo.nn import load_bundle, load_predictor
 from histo.slides import ArraySlide
+from histo.slides.relit import as_learnt, look_of
 from histo.stains import optical_density, unmix
 from histo.stains.collagen_rule import CollagenLabel, collagen_label
 from histo.training.manifests.manifest import Manifest, read_manifest
@@ -99,7 +101,10 @@ def network_answer(folder: Path) -> Answer:
     threshold = bundle.card.thresholds[Component.COLLAGEN]
 
     def answer(rgb: Rgb) -> Mask:
+        slide = ArraySlide(rgb, UM_PER_PX)
         height, width = rgb.shape[:2]
+        seen = as_learnt(slide, slide.glass, look_of(bundle.card))
+        rgb = seen.read(Box(0, 0, height, width), slide.spacing)
         room = ((0, -height % predict.stride), (0, -width % predict.stride), (0, 0))
         probability = predict(np.pad(rgb, room, "reflect")[None])[0, 0, :height, :width]
         return np.asarray(probability > threshold)

@@ -7,9 +7,12 @@ from pydantic import Field, model_validator
 from histo.config import StrictModel
 from histo.vocabulary import Component, Marker, Stain
 
-__all__ = ["Card", "DataSource", "Metric", "NetworkSpec"]
+__all__ = ["Card", "DataSource", "DyePair", "Metric", "NetworkSpec", "require_findable"]
 
 _FORMAT = 1
+
+DyePair = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Optical density of two dyes, (R, G, B) each: the one collagen takes, and the other."""
 
 
 class NetworkSpec(StrictModel):
@@ -73,6 +76,11 @@ class Card(StrictModel):
     glass_level: int | None = Field(
         None, ge=1, le=255, description="grey that a slide's glass is brought to; None: as it is"
     )
+    dyes: DyePair | None = Field(
+        None,
+        description="optical density of collagen's dye and the other one, to which a slide's own "
+        "are turned; None: as they are",
+    )
     data: list[DataSource] = Field(min_length=1)
     metrics: list[Metric] = Field(default_factory=list)
     intended_use: str
@@ -98,4 +106,24 @@ class Card(StrictModel):
             raise ValueError("thresholds must name exactly the components")
         if not all(0 < value < 1 for value in self.thresholds.values()):
             raise ValueError("thresholds must lie between 0 and 1")
+        require_findable(self.stains, self.glass_level, self.dyes)
         return self
+
+
+def require_findable(stains: list[Stain], glass_level: int | None, dyes: DyePair | None) -> None:
+    """Refuse dyes that no rule finds on a slide, or that come without a light to see them in.
+
+    Raises
+    ------
+    ValueError
+        If there are dyes without a glass level, or for another stain than Masson or PSR.
+    """
+    if dyes is None:
+        return
+    if glass_level is None:
+        raise ValueError("dyes are turned in an even light: give glass_level as well")
+    from histo.stains.collagen_rule import COLLAGEN_STAINS  # SciPy: only where dyes are given
+
+    if len(stains) != 1 or stains[0] not in COLLAGEN_STAINS:
+        known = " or ".join(COLLAGEN_STAINS)
+        raise ValueError(f"dyes are found on one stain, {known}; leave dyes out")

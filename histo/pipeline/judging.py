@@ -18,7 +18,7 @@ from histo.pipeline.networks import plan_bundle
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.provenance import RunRecord
 from histo.slides import Slide
-from histo.slides.relit import under_even_light
+from histo.slides.relit import as_learnt, look_of
 from histo.training.evaluation import Judged
 from histo.training.evaluation.levels import to_levels
 from histo.training.evaluation.truth import (
@@ -144,9 +144,8 @@ class Judge:
         self, row: ManifestRow, number: int, run: Run, plan: TilePlan, truth: Truth
     ) -> Judged:
         settings, slide = self._settings, run.slide
-        level = self._bundle.card.glass_level
         found = segment(
-            slide if level is None else under_even_light(slide, slide.glass, level),
+            as_learnt(slide, slide.glass, look_of(self._bundle.card)),
             plan,
             self._predictor(plan.reduction),
             FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),

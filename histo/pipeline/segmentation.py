@@ -11,7 +11,7 @@ from histo.nn import Bundle, Predictor
 from histo.pipeline.naming import Naming
 from histo.pipeline.networks import Networks, plan_bundle
 from histo.pipeline.options import Run
-from histo.slides.relit import under_even_light
+from histo.slides.relit import as_learnt, look_of
 from histo.tissue import TissueMap
 
 __all__ = ["Job", "plan_jobs", "run_jobs"]
@@ -76,10 +76,7 @@ def run_jobs(run: Run, jobs: list[Job], naming: Naming, scratch: Path) -> Compon
 
 
 def _source(run: Run, tissue: TissueMap, bundle: Bundle) -> Readable:
-    level = bundle.card.glass_level
-    if level is None:
-        return run.slide
-    return under_even_light(run.slide, tissue.white_point, level)
+    return as_learnt(run.slide, tissue.white_point, look_of(bundle.card))
 
 
 def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> ComponentMap:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["STAIN_VECTORS", "Dye", "StainVector", "stain_matrix"]
+__all__ = ["STAIN_VECTORS", "Dye", "StainVector", "stain_matrix", "with_rest"]
 
 
 class Dye(StrEnum):
@@ -67,3 +67,22 @@ def stain_matrix(*dyes: Dye) -> NDArray[np.float64]:
     if not dyes:
         raise ValueError("name at least one dye")
     return np.stack([STAIN_VECTORS[dye].unit for dye in dyes])
+
+
+def with_rest(dyes: ArrayLike) -> NDArray[np.float64]:
+    """Stack as unit rows two dyes and what is neither: their cross product, of mixed sign.
+
+    Parameters
+    ----------
+    dyes
+        Shape (2, 3): colours in optical density, not parallel.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, 3)
+        Its inverse unmixes any colour without a rest.
+    """
+    pair = np.asarray(dyes, dtype=np.float64)
+    matrix = np.vstack([pair, np.cross(pair[0], pair[1])])
+    unit: NDArray[np.float64] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    return unit

@@ -1,11 +1,11 @@
 """What a training run is made of; one YAML file, no unknown keys."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from histo.config import StrictModel
-from histo.nn.card import DataSource, NetworkSpec
+from histo.nn.card import DataSource, DyePair, NetworkSpec, require_findable
 from histo.stains import Dye
 from histo.stains.simulate import SimulationSpec
 from histo.vocabulary import Component, Marker, Stain
@@ -106,9 +106,15 @@ class CardText(StrictModel):
     context_px: int
     blend_px: int = 16
     glass_level: int | None = Field(None, ge=1, le=255)
+    dyes: DyePair | None = None
     data: list[DataSource]
     intended_use: str
     failure_modes: list[str]
+
+    @model_validator(mode="after")
+    def _dyes_are_found(self) -> Self:
+        require_findable(self.stains, self.glass_level, self.dyes)
+        return self
 
 
 class ShgData(StrictModel):

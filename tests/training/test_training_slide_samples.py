@@ -13,6 +13,7 @@ import sample_fakes as fakes  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 
 from histo.errors import ConfigError  # noqa: E402
+from histo.slides.relit import Look  # noqa: E402
 from histo.training.config import AugmentationConfig  # noqa: E402
 from histo.training.manifests.manifest import read_manifest, write_manifest  # noqa: E402
 from histo.training.samples.glass_exchange import on_glass  # noqa: E402
@@ -291,7 +292,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 def test_tiles_are_seen_in_the_light_that_is_asked_for(make):
-    plain, relit = make(), make(glass_level=200)
+    plain, relit = make(), make(look=Look(glass_level=200))
     for number in range(4):
         (before, *labels), (after, *same_labels) = plain[number], relit[number]
         assert after.float().mean() < 0.9 * before.float().mean()

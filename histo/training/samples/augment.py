@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histo.stains import Dye, stain_matrix
+from histo.stains.vectors import with_rest
 from histo.training.config import AugmentationConfig
 
 __all__ = ["StainJitter", "augmentation"]
@@ -47,7 +48,7 @@ class StainJitter(albumentations.ImageOnlyTransform):
         jittered = np.abs(dyes + draw.normal(0, self.vector, dyes.shape))
         gains = np.exp(draw.uniform(-self.gain, self.gain, 3))
         matrix: NDArray[np.float64] = (
-            np.linalg.inv(_with_rest(dyes)) @ np.diag(gains) @ _with_rest(jittered)
+            np.linalg.inv(with_rest(dyes)) @ np.diag(gains) @ with_rest(jittered)
         )
         return matrix
 
@@ -70,13 +71,6 @@ class StainJitter(albumentations.ImageOnlyTransform):
 
 
 _DENSITY = -np.log(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
-
-
-def _with_rest(dyes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stack as unit rows the two dyes and what is neither: their cross product, of mixed sign."""
-    matrix = np.vstack([dyes, np.cross(dyes[0], dyes[1])])
-    unit: NDArray[np.float64] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-    return unit
 
 
 def augmentation(settings: AugmentationConfig, crop_px: int) -> albumentations.Compose:

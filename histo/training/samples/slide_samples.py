@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, get_worker_info
 from histo.geometry import Box, Spacing
 from histo.slides import Slide, native_spacing
 from histo.slides.protocol import Readable
-from histo.slides.relit import under_even_light
+from histo.slides.relit import Look, Recolouring, Relit
 from histo.training.config import AugmentationConfig
 from histo.training.manifests.manifest import Manifest
 from histo.training.samples.augment import augmentation
@@ -29,6 +29,9 @@ __all__ = ["SampleSettings", "SlideSamples"]
 
 _JITTER = 0.25  # of a tile: a drawn place lies somewhere in the middle half, not at the centre
 _SAME = 0.03  # scales nearer to 1 are read on the slide's own pixel grid
+
+
+_AS_IT_IS = Look()
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class SampleSettings:
         Share of samples from the list of hard places, once there is one.
     glass_share
         Share of augmented samples seen on another slide's glass.
-    glass_level
-        Grey that a slide's glass is brought to, as before inference; None: it stays as it is.
+    look
+        Light and dyes that slides are brought to, as before inference.
     open_slides
         Slides a worker process holds open at most.
     stretch
@@ -71,7 +74,7 @@ class SampleSettings:
     absent_share: float = 0.25
     hard_share: float = 0.0
     glass_share: float = 0.0
-    glass_level: int | None = None
+    look: Look = _AS_IT_IS
     open_slides: int = 8
     stretch: int = 0
     draw_by: Literal["patient", "site"] = "patient"
@@ -138,6 +141,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self._places = PlaceDraw(places, self.components, settings.absent_share)
         self._few: tuple[tuple[int, int], PlaceDraw] | None = None
         self._glass = {found.row: found.glass for found in places}
+        self._changes: dict[int, Recolouring | None] = {}
         self._rows = OpenRows(manifest, settings.open_slides)
         self._scale = changes.scale if changes else (1.0, 1.0)
         self._transform = None
@@ -178,17 +182,25 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if self._transform is not None:
             if len(self._patches) and draw.random() < self.settings.glass_share:
                 patch = self._patches[draw.integers(len(self._patches))]
-                tile = on_glass(tile, self._glass.get(place.row, opened.slide.glass), patch)
+                tile = on_glass(tile, self._glass_of(place, opened.slide), patch)
             self._transform.set_random_seed(int(draw.integers(2**31)))
             changed = self._transform(image=tile, mask=planes)
             tile, planes = changed["image"], changed["mask"]
         return torch.from_numpy(np.ascontiguousarray(tile)), *_target_and_weight(planes)
 
     def _source(self, place: Place, slide: Slide) -> Readable:
-        level = self.settings.glass_level
-        if level is None:
-            return slide
-        return under_even_light(slide, self._glass.get(place.row, slide.glass), level)
+        if place.row not in self._changes:
+            glass = self._glass.get(place.row, slide.glass)
+            self._changes[place.row] = self.settings.look.recolouring(slide, glass)
+        change = self._changes[place.row]
+        return slide if change is None else Relit(slide, change)
+
+    def _glass_of(self, place: Place, slide: Slide) -> NDArray[np.uint8]:
+        """Return the glass of a sample, as it is after its light was changed."""
+        level = self.settings.look.glass_level
+        if level is not None:
+            return np.full(3, level, np.uint8)
+        return self._glass.get(place.row, slide.glass)
 
     def _generator(self, number: int) -> np.random.Generator:
         epoch, index = divmod(number, self.settings.count)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from histo.nn.losses import LossSettings, combined
 from histo.nn.network import StromaNetwork
+from histo.slides.relit import look_of
 from histo.training.config import SlideData, TrainingConfig
 from histo.training.loop.fit import FitFiles, fit
 from histo.training.loop.module import Loss
@@ -90,7 +91,7 @@ def _settings(config: TrainingConfig, data: SlideData, count: int) -> SampleSett
         absent_share=data.absent_share,
         hard_share=data.hard_share,
         glass_share=data.glass_share,
-        glass_level=config.card.glass_level,
+        look=look_of(config.card),
         open_slides=data.open_slides,
         stretch=data.stretch,
         draw_by=data.draw_by,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from histo.annotations.labels import Labels
 from histo.geometry import Box, Spacing
 from histo.nn.network import StromaNetwork
-from histo.slides import Slide, native_spacing
+from histo.slides import native_spacing
 from histo.slides.protocol import Readable
-from histo.slides.relit import under_even_light
+from histo.slides.relit import as_learnt, look_of
 from histo.training.config import CardText
 from histo.training.evaluation import Judged
 from histo.training.manifests.labels import open_row, row_labels
@@ -66,7 +66,7 @@ def _judged(
         context = network.spec.stride_px * ceil(card.context_px / network.spec.stride_px)
         probability = network_map(
             network,
-            _in_light(slide, card.glass_level),
+            as_learnt(slide, slide.glass, look_of(card)),
             grid,
             np.asarray(known.any(axis=0)),
             tile_px=card.tile_px,
@@ -161,10 +161,6 @@ def network_map(
         classes = network.body.segmentation_head[0].out_channels
         return np.zeros((classes, *wanted.shape), np.uint8)
     return found
-
-
-def _in_light(slide: Slide, glass_level: int | None) -> Readable:
-    return slide if glass_level is None else under_even_light(slide, slide.glass, glass_level)
 
 
 def _mirrored(
