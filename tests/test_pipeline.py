@@ -9,6 +9,7 @@ from threading import current_thread, main_thread
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from histo.assets import config_path
 from histo.config import InferenceSettings
@@ -39,7 +40,7 @@ from histo.pipeline.options import Run
 from histo.provenance import RunRecord
 from histo.slides import ArraySlide, open_slide
 from histo.slides.phantom import PhantomSpec, write_phantom
-from histo.stains import StainGuess
+from histo.stains import StainGuess, rgb_from_density
 from histo.vocabulary import Marker, Stain
 
 CARD = {
@@ -387,3 +388,57 @@ def test_a_view_that_cannot_be_read_fails_the_slide(bundles, slide, tmp_path, mo
     with pytest.raises(SlideError, match="damaged there"):
         score_slide(slide, tmp_path)
     assert not list(tmp_path.glob("*/scores.json"))
+
+
+DYES = ((0.12, 0.84, 0.52), (0.20, 0.47, 0.84))
+
+
+@pytest.fixture
+def sirius(bundles, monkeypatch, tmp_path):
+    """Score an image with a bundle that turns dyes; what was warned of, and colours as seen."""
+    bundles["red"] = paper_bundle("red", stains=["PSR"], glass_level=245, dyes=DYES)
+    seen = []
+
+    class Watching(Half):
+        def __call__(self, tiles):
+            seen.append(tiles.reshape(-1, 3))
+            return super().__call__(tiles)
+
+    monkeypatch.setattr(
+        networks,
+        "load_predictor",
+        lambda bundle, _, *, reduction=1, **__: Watching(bundle, reduction),
+    )
+
+    def score(density):
+        path = tmp_path / "section.png"
+        Image.fromarray(rgb_from_density(density, (230, 228, 225))).save(path)
+        options = ScoreOptions(mpp=1.0, stain=Stain.PSR, bundles=("red",), force=True)
+        done = score_slide(path, tmp_path / "out", options)
+        return done.warnings, np.concatenate(seen)
+
+    return score
+
+
+def bands(first, second):
+    """Two dyes side by side in a section of 0.6 mm with glass around."""
+    rows, cols = np.mgrid[:640, :640]
+    both = [np.array(dye) / np.linalg.norm(dye) for dye in (first, second)]
+    density = 0.7 * np.where(((cols // 40) % 2 == 0)[..., None], *both)
+    density[(rows < 60) | (rows >= 580)] = 0.0
+    return density
+
+
+def test_a_network_sees_the_dyes_it_learnt(sirius):
+    warnings, seen = sirius(bands((0.17, 0.65, 0.74), (0.16, 0.40, 0.90)))
+    assert not any("two dyes" in warning for warning in warnings)
+    for dye in DYES:
+        wanted = rgb_from_density(0.7 * np.array(dye) / np.linalg.norm(dye), (245, 245, 245))
+        near = np.abs(seen.astype(int) - wanted).max(axis=1) <= 10
+        assert near.mean() > 0.1
+
+
+def test_a_slide_that_does_not_show_both_dyes_is_told_of(sirius):
+    one = (0.16, 0.40, 0.90)
+    warnings, _ = sirius(bands(one, one))
+    assert any("does not show two" in warning for warning in warnings)

@@ -11,7 +11,7 @@ from histo.nn import Bundle, Predictor
 from histo.pipeline.naming import Naming
 from histo.pipeline.networks import Networks, plan_bundle
 from histo.pipeline.options import Run
-from histo.slides.relit import as_learnt, look_of
+from histo.slides.relit import Relit, look_of
 from histo.tissue import TissueMap
 
 __all__ = ["Job", "plan_jobs", "run_jobs"]
@@ -39,6 +39,7 @@ class Job:
             "network_mpx": round(self.plan.network_px * 1e-6, 3),
             "context_px": self.plan.context_px,
             "glass_level": self.bundle.card.glass_level,
+            "dyes": self.bundle.card.dyes,
         }
 
 
@@ -76,7 +77,14 @@ def run_jobs(run: Run, jobs: list[Job], naming: Naming, scratch: Path) -> Compon
 
 
 def _source(run: Run, tissue: TissueMap, bundle: Bundle) -> Readable:
-    return as_learnt(run.slide, tissue.white_point, look_of(bundle.card))
+    look = look_of(bundle.card)
+    change = look.recolouring(run.slide, tissue.white_point)
+    if look.dyes is not None and (change is None or not change.turns_dyes):
+        run.record.warn(
+            f"Bundle {bundle.card.name} turns a slide's two dyes to those it learnt, and this "
+            "slide does not show two; its colours were taken as they are."
+        )
+    return run.slide if change is None else Relit(run.slide, change)
 
 
 def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> ComponentMap:

@@ -28,11 +28,16 @@ class Recolouring:
     Parameters
     ----------
     table
-        768 grey levels, channel after channel; or a table in three dimensions.
+        768 grey levels, channel after channel; or a table in three dimensions, which turns dyes.
     """
 
     def __init__(self, table: "list[int] | ImageFilter.Color3DLUT") -> None:
         self._table = table
+
+    @property
+    def turns_dyes(self) -> bool:
+        """Whether hues change, and not the light alone."""
+        return not isinstance(self._table, list)
 
     @classmethod
     def of_light(cls, glass: ArrayLike, level: int) -> Self:

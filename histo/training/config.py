@@ -51,6 +51,7 @@ class AugmentationConfig(StrictModel):
     stain_vector: float = Field(0.06, ge=0, le=1, description="spread of stain vectors")
     white_shift: float = Field(0.12, ge=0, le=1, description="spread of the white point")
     blur_px: float = Field(1.2, ge=0)
+    sharpen: float = Field(0.0, ge=0, le=1, description="most weight of an unsharp mask")
     noise: float = Field(0.03, ge=0, le=1)
     jpeg_quality: tuple[int, int] = (40, 95)
     elastic_px: float = Field(0.0, ge=0)

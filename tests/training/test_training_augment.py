@@ -93,6 +93,23 @@ def colours():
     return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(52, -1, 3)
 
 
+def test_a_sharpened_crop_has_steeper_edges():
+    plain = {"stain_gain": 0, "stain_vector": 0, "white_shift": 0, "blur_px": 0, "noise": 0}
+    image = np.full((64, 64, 3), 200, np.uint8)
+    image[:, 32:] = 120
+    mask = np.zeros((64, 64, 1), np.float32)
+    steepest = []
+    for sharpen in (0.0, 1.0):
+        changes = augmentation(AugmentationConfig(**plain, sharpen=sharpen, scale=(1, 1)), 64)
+        found = []
+        for seed in range(30):
+            changes.set_random_seed(seed)
+            changed = changes(image=image, mask=mask)["image"].astype(int)
+            found.append(max(np.abs(np.diff(changed, axis=axis)).max() for axis in (0, 1)))
+        steepest.append(max(found))
+    assert steepest[1] > steepest[0] + 5
+
+
 @pytest.mark.parametrize("dyes", [(), (Dye.HAEMATOXYLIN, Dye.EOSIN)])
 def test_no_jitter_is_no_change(dyes):
     """Of any colour, also one that is no mixture of the dyes."""

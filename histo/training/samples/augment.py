@@ -102,6 +102,8 @@ def augmentation(settings: AugmentationConfig, crop_px: int) -> albumentations.C
         steps.insert(2, _elastic(settings.elastic_px))
     if settings.blur_px:
         steps.append(albumentations.GaussianBlur(sigma_limit=(0.2, settings.blur_px), p=0.25))
+    if settings.sharpen:  # as many scanners do
+        steps.append(albumentations.UnsharpMask(alpha=(0.1, settings.sharpen), p=0.3))
     if settings.noise:
         steps.append(albumentations.GaussNoise(std_range=(0.0, settings.noise), p=0.3))
     steps.append(albumentations.ImageCompression(quality_range=settings.jpeg_quality, p=0.3))
