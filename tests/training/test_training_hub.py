@@ -46,3 +46,8 @@ def test_cached_weights_fill_the_encoder_that_is_left(monkeypatch, tmp_path):
     save_file(state, tmp_path / "model.safetensors")
     with pytest.raises(ConfigError, match="lack features"):
         network(encoder_weights="imagenet")
+
+
+def test_a_network_too_large_for_a_bundle_is_refused_before_it_is_trained():
+    with pytest.raises(ConfigError, match=r"would take \d+\.\d MB .* use fewer encoder stages"):
+        network(encoder_depth=5, decoder_channels=[256, 128, 96, 48, 16])

@@ -7,6 +7,8 @@ import lightning
 import torch
 from torch.utils.data import Dataset
 
+from histo.errors import ConfigError
+from histo.nn.bundle import MAX_BYTES
 from histo.nn.network import (
     StromaNetwork,
     load_imagenet_mobilenet_v2,
@@ -38,10 +40,11 @@ def new_network(
     Raises
     ------
     ConfigError
-        If the weights are not on this machine.
+        If the weights are not on this machine, or a bundle of the network would be too large.
     """
     lightning.seed_everything(config.seed, verbose=False)
     network = StromaNetwork(config.network, classes=len(config.components))
+    _require_fit(network)
     if imagenet is not None:
         load_imagenet_mobilenet_v2(network, imagenet)
         tiles = torch.stack([samples[index][0] for index in range(_CALIBRATION)]).numpy()
@@ -49,3 +52,14 @@ def new_network(
     elif weights := config.network.arguments.get("encoder_weights"):
         load_hub_encoder(network, str(weights))
     return network
+
+
+def _require_fit(network: StromaNetwork) -> None:
+    """Refuse before hours of training what cannot be written after them."""
+    size = 2 * 2 * sum(weight.numel() for weight in network.parameters())
+    if size > MAX_BYTES:
+        raise ConfigError(
+            f"a bundle of this network would take {size / 1e6:.1f} MB (its weights stand in it "
+            f"twice, in 16 bits) and the limit is {MAX_BYTES / 1e6:.1f} MB; use fewer encoder "
+            "stages or narrower decoder_channels."
+        )
