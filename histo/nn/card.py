@@ -5,14 +5,12 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from histo.config import StrictModel
+from histo.stains.vectors import DyePair
 from histo.vocabulary import Component, Marker, Stain
 
-__all__ = ["Card", "DataSource", "DyePair", "Metric", "NetworkSpec", "require_findable"]
+__all__ = ["Card", "DataSource", "Metric", "NetworkSpec", "require_findable"]
 
 _FORMAT = 1
-
-DyePair = tuple[tuple[float, float, float], tuple[float, float, float]]
-"""Optical density of two dyes, (R, G, B) each: the one collagen takes, and the other."""
 
 
 class NetworkSpec(StrictModel):

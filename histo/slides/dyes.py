@@ -76,7 +76,8 @@ def _fields(slide: Slide, glass: ArrayLike) -> Iterator[NDArray[np.uint8]]:
 def _share(stained: NDArray[np.bool_], box: Box, fine: Spacing, view: Spacing) -> float:
     rows = slice(int(box.row * fine.row / view.row), int(box.bottom * fine.row / view.row) + 1)
     cols = slice(int(box.col * fine.col / view.col), int(box.right * fine.col / view.col) + 1)
-    return float(stained[rows, cols].mean())
+    under = stained[rows, cols]
+    return float(under.mean()) if under.size else 0.0
 
 
 def _widened(field: NDArray[np.uint8], width: int, white: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,12 +9,10 @@ from PIL import Image, ImageFilter
 
 from histo.geometry import Box, Spacing
 from histo.slides.protocol import Readable, Slide
-from histo.stains.vectors import with_rest
+from histo.stains.vectors import DyePair, with_rest
 from histo.vocabulary import Stain
 
 __all__ = ["Look", "Recolouring", "Relit", "as_learnt", "look_of", "relight"]
-
-DyePair = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 Rgb = NDArray[np.uint8]
 

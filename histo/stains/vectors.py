@@ -10,7 +10,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["STAIN_VECTORS", "Dye", "StainVector", "stain_matrix", "with_rest"]
+__all__ = ["STAIN_VECTORS", "Dye", "DyePair", "StainVector", "stain_matrix", "with_rest"]
+
+DyePair = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Optical density of two dyes, (R, G, B) each: the one collagen takes, and the other."""
 
 
 class Dye(StrEnum):

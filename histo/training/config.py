@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from histo.config import StrictModel
-from histo.nn.card import DataSource, DyePair, NetworkSpec, require_findable
+from histo.nn.card import DataSource, NetworkSpec, require_findable
 from histo.stains import Dye
 from histo.stains.simulate import SimulationSpec
+from histo.stains.vectors import DyePair
 from histo.vocabulary import Component, Marker, Stain
 
 __all__ = [

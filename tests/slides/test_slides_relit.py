@@ -116,3 +116,9 @@ def test_the_table_is_close_to_the_formula():
     rgb = random.integers(20, 256, (64, 64, 3)).astype(np.uint8)
     same = Recolouring.of_dyes((245, 245, 245), 245, WANTED, WANTED).apply(rgb)
     assert np.abs(same.astype(int) - rgb).max() <= 1
+
+
+def test_a_row_of_pixels_beyond_the_view_is_no_field():
+    rgb, _, _ = sirius((RED, YELLOW), (230, 225, 220))
+    longer = np.concatenate([rgb, rgb])[:1025]  # one row more than two fields
+    assert slide_dyes(ArraySlide(longer, 1.0), Stain.PSR, (230, 225, 220)) is not None
