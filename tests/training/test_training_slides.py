@@ -250,5 +250,5 @@ def test_masks_of_the_shipped_manifest_are_read(shared_data, monkeypatch):
     assert 0.25 < malignant.present.mean() < 0.35
     assert malignant.known.mean() > 0.97
     assert not benign.present.any()
-    assert benign.known.mean() > 0.98
+    assert 0.8 < benign.known.mean() < 0.95  # nothing is known of its glands
     assert read_manifest(manifest.path).root == manifest.path.parent
