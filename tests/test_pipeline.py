@@ -442,3 +442,14 @@ def test_a_slide_that_does_not_show_both_dyes_is_told_of(sirius):
     one = (0.16, 0.40, 0.90)
     warnings, _ = sirius(bands(one, one))
     assert any("does not show two" in warning for warning in warnings)
+
+
+def test_a_crop_of_pale_tissue_is_tissue_though_its_only_glass_is_in_lumens():
+    """At 8 µm/px lumens of 20 µm are blurred away and pale tissue is the brightest there is."""
+    rough = np.random.default_rng(0).normal(0, 20, (800, 800, 1))
+    crop = np.clip(rough + np.array((200, 196, 203)), 0, 255).astype(np.uint8)
+    for row, col in ((100, 100), (300, 600), (500, 240), (700, 700)):
+        crop[row : row + 50, col : col + 50] = 221
+    seen = survey_slide(ArraySlide(crop, 0.4))
+    assert np.abs(seen.tissue.white_point.astype(int) - 221).max() <= 1
+    assert seen.tissue.tissue.mean() > 0.9

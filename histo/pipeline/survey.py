@@ -20,6 +20,7 @@ __all__ = ["TISSUE_UM_PER_PX", "SlideSurvey", "survey_slide"]
 TISSUE_UM_PER_PX = 8.0
 _FOCUS_UM_PER_PX = 2.0
 _FIELD_UM, _FIELD_STEP_UM = 500.0, 1000.0  # focus drifts over millimetres: a quarter is enough
+_SMALL_VIEW_PX = 128 * 128  # 1 mm x 1 mm: the lumens of a crop, its only glass, are blurred away
 _FLAT = 12  # grey levels: a field of bare glass varies less
 
 
@@ -62,7 +63,13 @@ def survey_slide(slide: Slide, roi: Path | None = None) -> SlideSurvey:
         If the region file is broken, or holds no tissue.
     """
     view, spacing = slide.thumbnail(TISSUE_UM_PER_PX)
-    tissue = tissue_map(view, spacing, fields=_fields(slide, view, spacing))
+    small = view.shape[0] * view.shape[1] < _SMALL_VIEW_PX
+    tissue = tissue_map(
+        view,
+        spacing,
+        fields=_fields(slide, view, spacing),
+        glass=slide.glass if small else None,
+    )
     stain = identify_stain(view, tissue.measurable, tissue.white_point)
     if roi is not None:
         tissue = _inside(tissue, slide, roi)

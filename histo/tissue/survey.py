@@ -49,7 +49,11 @@ class TissueMap:
 
 
 def tissue_map(
-    rgb: NDArray[np.uint8], spacing: Spacing, *, fields: Iterable[Field] = ()
+    rgb: NDArray[np.uint8],
+    spacing: Spacing,
+    *,
+    fields: Iterable[Field] = (),
+    glass: NDArray[np.uint8] | None = None,
 ) -> TissueMap:
     """Find the tissue of a slide in a low-power view of it, and what of it is unfit.
 
@@ -62,13 +66,15 @@ def tissue_map(
     fields
         Finer views of parts of the slide (about 2 µm/px) on which blur is judged: all of it in
         strips, or samples. Without any, no blur is found.
+    glass
+        Colour of the slide's glass, shape (3,), where a finer view showed it; else this view does.
 
     Raises
     ------
     TissueError
         If the view is all glass, all black or holds no tissue.
     """
-    glass = white_point(rgb)
+    glass = white_point(rgb) if glass is None else glass
     light = absorbance(rgb, glass)
     padding = scanner_padding(rgb)
     ink = find_ink(rgb, light, glass, spacing, padding)
