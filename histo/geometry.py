@@ -80,6 +80,12 @@ class Box:
         for row in range(self.row, self.bottom, rows):
             yield Box(row, self.col, min(rows, self.bottom - row), self.width)
 
+    def blocks(self, height: int, width: int) -> Iterator["Box"]:
+        """Cut the box into blocks of at most that size, row by row from the upper left."""
+        for strip in self.strips(height):
+            for col in range(self.col, self.right, width):
+                yield Box(strip.row, col, strip.height, min(width, self.right - col))
+
 
 @dataclass(frozen=True)
 class Spacing:

@@ -10,6 +10,7 @@ from histo.geometry import Box, Spacing
 from histo.inference import ComponentMap
 from histo.scoring import Score, measurable_in_frame, plane_in_frame, uint8_threshold
 from histo.slides import Slide, native_spacing
+from histo.slides.sampling import spread_evenly
 from histo.stains import Dye, optical_density, stain_matrix, unmix
 from histo.tissue import TissueMap
 from histo.vocabulary import Component, Stain
@@ -101,9 +102,7 @@ def sampled_fields(tissue: TissueMap, slide: Slide, spacing: Spacing, count: int
     ]
     per_field = tissue.spacing.row * tissue.spacing.col / _FIELD_UM**2
     usable = [box for box in lattice if _measurable_px(tissue, spacing, box) * per_field >= 0.5]
-    step = max(1.0, len(usable) / count) if count else 1.0
-    chosen = [int((number + 0.5) * step) for number in range(min(count, len(usable)))]
-    yield from (usable[index] for index in chosen)
+    yield from spread_evenly(usable, count)
 
 
 def _measurable_px(tissue: TissueMap, spacing: Spacing, box: Box) -> int:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from histo.config import InferenceSettings
 from histo.errors import ConfigError, HistoError
 from histo.geometry import Box, Spacing, grid_from_slide
-from histo.inference import FlowSettings, Target, TilePlan, segment
+from histo.inference import Target, TilePlan, segment
 from histo.nn import Bundle, Predictor, load_predictor
 from histo.outputs.case_pictures import CasePicture
 from histo.pipeline.naming import naming_for
-from histo.pipeline.networks import plan_bundle
+from histo.pipeline.networks import everywhere, flow_of, plan_bundle
 from histo.pipeline.options import Progress, Run, ScoreOptions
 from histo.provenance import RunRecord
 from histo.slides import Slide
@@ -36,7 +36,6 @@ __all__ = ["Judge", "outputs_by_label"]
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
-_READER_THREADS = 2
 _PICTURE_PX = 640  # longest side of what is kept to be drawn
 _THINNED = 8  # of pixels the window is chosen by
 
@@ -123,11 +122,7 @@ class Judge:
         labels = row_labels(row, self._root, slide)
         options = ScoreOptions(mpp=row.mpp, settings=self._settings)
         run = Run(slide, options, RunRecord(), self._tell)
-        height_um, width_um = (
-            side * um for side, um in zip(slide.shape, slide.spacing.pair, strict=True)
-        )
-        everywhere = Target(np.ones((1, 1), np.bool_), Spacing(height_um, width_um))
-        whole = plan_bundle(run, self._bundle, everywhere)
+        whole = plan_bundle(run, self._bundle, everywhere(slide))
         canvas = _Canvas(whole.canvas_shape, whole.canvas_spacing)
         if labels is None:
             return None
@@ -143,12 +138,12 @@ class Judge:
     def _compared(
         self, row: ManifestRow, number: int, run: Run, plan: TilePlan, truth: Truth
     ) -> Judged:
-        settings, slide = self._settings, run.slide
+        slide, predict = run.slide, self._predictor(plan.reduction)
         found = segment(
             as_learnt(slide, slide.glass, look_of(self._bundle.card)),
             plan,
-            self._predictor(plan.reduction),
-            FlowSettings(batch=settings.batch, threads=settings.threads or _READER_THREADS),
+            predict,
+            flow_of(self._settings, predict),
             scratch=self._scratch,
             progress=lambda done, total: self._tell(f"row {number}", done, total),
         )

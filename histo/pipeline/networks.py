@@ -7,18 +7,21 @@ from functools import partial
 
 import numpy as np
 
+from histo.config import InferenceSettings
 from histo.errors import HistoError
 from histo.geometry import Spacing
-from histo.inference import Target, TilePlan, TileSettings, plan_tiles
+from histo.inference import FlowSettings, Target, TilePlan, TileSettings, plan_tiles
 from histo.inference.workers import Workers
 from histo.nn import Bundle, Predictor, load_predictor
 from histo.pipeline.answering import choose_bundles, marker_of
 from histo.pipeline.options import Run
-from histo.slides import native_spacing
+from histo.slides import Slide, native_spacing
 from histo.stains import StainGuess
 from histo.vocabulary import Stain
 
-__all__ = ["Networks", "early_networks", "plan_bundle"]
+__all__ = ["Networks", "early_networks", "everywhere", "flow_of", "plan_bundle"]
+
+_READER_THREADS = 2
 
 
 class Networks:
@@ -76,9 +79,7 @@ def _expected(run: Run) -> list[Bundle]:
 
 def _loaded(run: Run, bundle: Bundle) -> Predictor:
     """Load a network and have it compiled for the tiles it may get."""
-    (height, width), own = run.slide.shape, run.slide.spacing
-    whole = Target(np.ones((1, 1), np.bool_), Spacing(height * own.row, width * own.col))
-    plan = plan_bundle(run, bundle, whole)
+    plan = plan_bundle(run, bundle, everywhere(run.slide))
     predict = load_predictor(
         bundle,
         run.options.settings,
@@ -87,6 +88,21 @@ def _loaded(run: Run, bundle: Bundle) -> Predictor:
     )
     predict.prepare(plan.tile_px, plan.tile_px)
     return predict
+
+
+def everywhere(slide: Slide) -> Target:
+    """Return a target that is the whole slide."""
+    (height, width), own = slide.shape, slide.spacing
+    return Target(np.ones((1, 1), np.bool_), Spacing(height * own.row, width * own.col))
+
+
+def flow_of(settings: InferenceSettings, predict: Predictor) -> FlowSettings:
+    """Return how the work is spread: as asked for, in as many lanes as the network has."""
+    return FlowSettings(
+        batch=settings.batch,
+        threads=settings.threads or _READER_THREADS,
+        lanes=predict.lanes,
+    )
 
 
 def plan_bundle(run: Run, bundle: Bundle, target: Target) -> TilePlan:

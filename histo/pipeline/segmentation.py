@@ -6,17 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from histo.errors import ConfigError
-from histo.inference import ComponentMap, FlowSettings, Readable, Target, TilePlan, segment
+from histo.inference import ComponentMap, Readable, Target, TilePlan, segment
 from histo.nn import Bundle, Predictor
 from histo.pipeline.naming import Naming
-from histo.pipeline.networks import Networks, plan_bundle
+from histo.pipeline.networks import Networks, flow_of, plan_bundle
 from histo.pipeline.options import Run
-from histo.slides.relit import Relit, look_of
+from histo.slides.relit import look_of, recoloured
 from histo.tissue import TissueMap
 
 __all__ = ["Job", "plan_jobs", "run_jobs"]
-
-_READER_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def _source(run: Run, tissue: TissueMap, bundle: Bundle) -> Readable:
             f"Bundle {bundle.card.name} turns a slide's two dyes to those it learnt, and this "
             "slide does not show two; its colours were taken as they are."
         )
-    return run.slide if change is None else Relit(run.slide, change)
+    return recoloured(run.slide, change)
 
 
 def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> ComponentMap:
@@ -95,11 +93,7 @@ def _component_map(run: Run, job: Job, naming: Naming, scratch: Path) -> Compone
             job.source,
             job.plan,
             naming.apply(job.predict),
-            FlowSettings(
-                batch=settings.batch,
-                threads=settings.threads or _READER_THREADS,
-                lanes=job.predict.lanes,
-            ),
+            flow_of(settings, job.predict),
             scratch=scratch,
             progress=lambda done, total: run.tell(name, done, total),
         )

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from histo.geometry import Box, Spacing
 from histo.slides.protocol import Slide
 from histo.slides.reading import native_spacing
+from histo.slides.sampling import spread_evenly
 from histo.stains.collagen_rule import collagen_label
 from histo.stains.density import optical_density
 from histo.vocabulary import Stain
@@ -60,17 +61,11 @@ def _fields(slide: Slide, glass: ArrayLike) -> Iterator[NDArray[np.uint8]]:
     view, spacing = slide.thumbnail(_VIEW_UM_PER_PX)
     stained = optical_density(view, glass).mean(axis=2) > _STAINED_OD
     fine = slide.spacing if slide.spacing.mean >= _UM_PER_PX else native_spacing(slide, _UM_PER_PX)
-    height, width = slide.frame_shape(fine)
     side = (round(_FIELD_UM / fine.row), round(_FIELD_UM / fine.col))
-    boxes = [
-        Box(row, col, min(side[0], height - row), min(side[1], width - col))
-        for row in range(0, height, side[0])
-        for col in range(0, width, side[1])
-    ]
+    boxes = Box(0, 0, *slide.frame_shape(fine)).blocks(*side)
     held = [box for box in boxes if _share(stained, box, fine, spacing) >= _STAINED_SHARE]
-    step = max(1.0, len(held) / _FIELDS)
-    for number in range(min(_FIELDS, len(held))):
-        yield slide.read(held[int((number + 0.5) * step)], fine)
+    for box in spread_evenly(held, _FIELDS):
+        yield slide.read(box, fine)
 
 
 def _share(stained: NDArray[np.bool_], box: Box, fine: Spacing, view: Spacing) -> float:

@@ -12,7 +12,7 @@ from histo.slides.protocol import Readable, Slide
 from histo.stains.vectors import DyePair, with_rest
 from histo.vocabulary import Stain
 
-__all__ = ["Look", "Recolouring", "Relit", "as_learnt", "look_of", "relight"]
+__all__ = ["Look", "Recolouring", "Relit", "as_learnt", "look_of", "recoloured", "relight"]
 
 Rgb = NDArray[np.uint8]
 
@@ -165,7 +165,11 @@ def look_of(card: Described) -> Look:
 
 def as_learnt(slide: Slide, glass: ArrayLike, look: Look) -> Readable:
     """Return what reads a slide as a network learnt to see it; see `Look.recolouring`."""
-    change = look.recolouring(slide, glass)
+    return recoloured(slide, look.recolouring(slide, glass))
+
+
+def recoloured(slide: Readable, change: Recolouring | None) -> Readable:
+    """Return what reads a slide with its colours changed; the slide itself for no change."""
     return slide if change is None else Relit(slide, change)
 
 

@@ -21,6 +21,7 @@ for needed in ("segmentation_models_pytorch", "lightning", "albumentations", "on
 
 from histo.nn.bundle import load_bundle  # noqa: E402
 from histo.nn.verify import verify_bundle  # noqa: E402
+from histo.training.known_loss import known_loss  # noqa: E402
 from histo.training.painted.backgrounds import cut_pieces, read_backgrounds  # noqa: E402
 from histo.training.painted.controls import control_counts, read_controls  # noqa: E402
 from histo.training.painted.judge import (  # noqa: E402
@@ -34,7 +35,6 @@ from histo.training.painted.rule import rule_cells, rule_positive  # noqa: E402
 from histo.training.painted.run import (  # noqa: E402
     judged_paintings,
     judged_pieces,
-    painted_loss,
     painted_samples,
     train_on_painted,
 )
@@ -164,7 +164,7 @@ def test_the_fixed_threshold_finds_brown_discs_and_parts_two_that_touch():
 
 
 def test_the_loss_falls_as_soft_peaks_are_met(config):
-    loss = painted_loss(config, config.data)
+    loss = known_loss(config, config.data)
     target = torch.from_numpy(blank(centres=[(30, 30)]).target)[None].float() / 255
     chances = [target.clamp(0.01, 0.99), torch.full_like(target, 0.01)]
     met, missed = (

@@ -150,9 +150,7 @@ def blocks(shape: tuple[int, ...], block_px: int) -> Iterator[Box]:
     """
     if len(shape) != 2 or block_px < 1:
         raise ValueError(f"expected a 2-D map and a block of 1 px or more, found {shape}")
-    for row in range(0, shape[0], block_px):
-        for col in range(0, shape[1], block_px):
-            yield Box(row, col, block_px, block_px).intersect(Box(0, 0, *shape))
+    yield from Box(0, 0, *shape).blocks(block_px, block_px)
 
 
 def smoothed_levels(

@@ -4,16 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from histo.assets import shipped
 from histo.nn.bundle import Bundle
 from histo.nn.export import export_bundle
-from histo.nn.losses import LossSettings, combined
 from histo.stains.simulate import SimulationSpec
 from histo.training.config import PaintedData, TrainingConfig
+from histo.training.known_loss import known_loss
 from histo.training.loop.fit import FitFiles, fit
-from histo.training.loop.module import Loss
 from histo.training.loop.start import new_network
 from histo.training.painted.backgrounds import Background, Piece, cut_pieces, read_backgrounds
 from histo.training.painted.controls import Control, read_controls
@@ -30,7 +28,6 @@ from histo.training.parts import card_of, data_root, imagenet_file, reference_ti
 __all__ = [
     "judged_paintings",
     "judged_pieces",
-    "painted_loss",
     "painted_samples",
     "train_on_painted",
 ]
@@ -70,7 +67,7 @@ def train_on_painted(
         new_network(config, samples, imagenet_file(config)),
         samples,
         config,
-        painted_loss(config, data),
+        known_loss(config, data),
         validation=PaintingSamples(validation[:_WATCHED]),
         files=FitFiles(log, resume=resume),
     )
@@ -133,21 +130,6 @@ def judged_paintings(
         )
         for piece in pieces
     ]
-
-
-def painted_loss(config: TrainingConfig, data: PaintedData) -> Loss:
-    """Return cross-entropy or focal loss plus Dice, in which rare components count for more."""
-    settings = LossSettings(
-        entropy="focal" if data.focal_gamma else "bce",
-        gamma=data.focal_gamma,
-        dice_weight=config.optim.dice_weight,
-        present_weights=tuple(data.present_weights.get(c, 1.0) for c in config.components),
-    )
-
-    def loss(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        return {"loss": combined(logits, target, weight, settings)}
-
-    return loss
 
 
 def _controls(config: TrainingConfig, data: PaintedData, root: Path) -> list[Control]:

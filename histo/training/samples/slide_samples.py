@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, get_worker_info
 from histo.geometry import Box, Spacing
 from histo.slides import Slide, native_spacing
 from histo.slides.protocol import Readable
-from histo.slides.relit import Look, Recolouring, Relit
+from histo.slides.relit import Look, Recolouring, recoloured
 from histo.training.config import AugmentationConfig
 from histo.training.manifests.manifest import Manifest
 from histo.training.samples.augment import augmentation
@@ -192,8 +192,7 @@ class SlideSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if place.row not in self._changes:
             glass = self._glass.get(place.row, slide.glass)
             self._changes[place.row] = self.settings.look.recolouring(slide, glass)
-        change = self._changes[place.row]
-        return slide if change is None else Relit(slide, change)
+        return recoloured(slide, self._changes[place.row])
 
     def _glass_of(self, place: Place, slide: Slide) -> NDArray[np.uint8]:
         """Return the glass of a sample, as it is after its light was changed."""

@@ -2,34 +2,16 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
-from histo.nn.losses import LossSettings, combined
 from histo.nn.network import StromaNetwork
 from histo.slides.relit import look_of
 from histo.training.config import SlideData, TrainingConfig
+from histo.training.known_loss import known_loss
 from histo.training.loop.fit import FitFiles, fit
-from histo.training.loop.module import Loss
 from histo.training.loop.start import new_network
 from histo.training.manifests.manifest import Manifest
 from histo.training.samples.slide_samples import SampleSettings, SlideSamples
 
-__all__ = ["fit_slides", "slide_loss", "slide_samples"]
-
-
-def slide_loss(config: TrainingConfig, data: SlideData) -> Loss:
-    """Return cross-entropy or focal loss plus Dice, over what a batch knows."""
-    settings = LossSettings(
-        entropy="focal" if data.focal_gamma else "bce",
-        gamma=data.focal_gamma,
-        dice_weight=config.optim.dice_weight,
-        present_weights=tuple(data.present_weights.get(c, 1.0) for c in config.components),
-    )
-
-    def loss(logits: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        return {"loss": combined(logits, target, weight, settings)}
-
-    return loss
+__all__ = ["fit_slides", "slide_samples"]
 
 
 def slide_samples(config: TrainingConfig, data: SlideData, manifest: Manifest) -> SlideSamples:
@@ -75,7 +57,7 @@ def fit_slides(
         new_network(config, samples, imagenet),
         samples,
         config,
-        slide_loss(config, data),
+        known_loss(config, data),
         validation=watched,
         files=files,
         progress=progress,

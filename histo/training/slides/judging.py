@@ -1,6 +1,6 @@
 """What a network makes of whole rows, beside what is known of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
@@ -97,7 +97,7 @@ def row_planes(
     """
     present = np.zeros((len(components), *shape), np.bool_)
     known = np.zeros_like(present)
-    for box in _boxes(shape, _BLOCK_PX):
+    for box in Box(0, 0, *shape).blocks(_BLOCK_PX, _BLOCK_PX):
         planes = labels.planes(box, grid)
         rows, cols = box.slices
         for index, component in enumerate(components):
@@ -145,7 +145,7 @@ def network_map(
     stride = network.spec.stride_px
     step = max(tile_px // stride * stride - 2 * context_px, stride)
     found: NDArray[np.uint8] | None = None
-    for box in _boxes(wanted.shape, step):
+    for box in Box(0, 0, *wanted.shape).blocks(step, step):
         if not wanted[box.slices].any():
             continue
         seen = box.pad(context_px)
@@ -175,11 +175,3 @@ def _mirrored(
         (0, 0),
     )
     return np.pad(slide.read(inside, grid), beyond, mode="symmetric")
-
-
-def _boxes(shape: tuple[int, ...], step: int) -> Iterator[Box]:
-    """Part a frame into boxes of a side, smaller at its lower and right border."""
-    height, width = shape
-    for row in range(0, height, step):
-        for col in range(0, width, step):
-            yield Box(row, col, min(step, height - row), min(step, width - col))
